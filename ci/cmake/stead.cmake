@@ -1,0 +1,38 @@
+# Helpers that keep each folder's CMakeLists.txt to a few lines.
+#
+# stead_library(NAME SOURCES a.c b.c [LIBRARIES ...])    a static library libstead_NAME.a
+# stead_program(NAME SOURCES ... [LIBRARIES ...])        a program NAME in the build folder
+# stead_unit_test(NAME SOURCES ... [LIBRARIES ...])      a cmocka test program, run by ctest, label "unit"
+# stead_script_test(NAME COMMAND ... [LABEL ...] [TIMEOUT seconds])   any other test; exit code 77 means skipped
+function(stead_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_library(stead_${name} STATIC ${arg_SOURCES})
+  target_link_libraries(stead_${name} PUBLIC stead_flags stead_hardening ${arg_LIBRARIES})
+endfunction()
+
+function(stead_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE stead_flags stead_hardening ${arg_LIBRARIES})
+endfunction()
+
+function(stead_unit_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(test_${name} ${arg_SOURCES})
+  target_link_libraries(test_${name} PRIVATE stead_flags stead_hardening ${arg_LIBRARIES} cmocka)
+  add_test(NAME unit.${name} COMMAND test_${name})
+  set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()
+
+function(stead_script_test name)
+  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "COMMAND" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  if(NOT arg_LABEL)
+    set(arg_LABEL integration)
+  endif()
+  add_test(NAME ${arg_LABEL}.${name} COMMAND ${arg_COMMAND})
+  set_tests_properties(${arg_LABEL}.${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
+    WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}" ENVIRONMENT "STEAD_BUILD=${CMAKE_BINARY_DIR}")
+endfunction()
