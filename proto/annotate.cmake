@@ -10,5 +10,7 @@ string(REGEX REPLACE "map<string, string> ([a-z_]+) = ([0-9]+);"
 string(REGEX REPLACE "map<string, ([A-Za-z]+)> ([a-z_]+) = ([0-9]+);"
   "message MapEntry { string key = 1; \\1 value = 2; } repeated MapEntry \\2 = \\3;" text "${text}")
 string(REGEX REPLACE "string ([a-z_]+) = ([0-9]+);" "string \\1 = \\2 [(pb_c_field).string_as_bytes = true];" text "${text}")
-string(REGEX REPLACE "(syntax = \"proto3\";)" "\\1\nimport \"protobuf-c/protobuf-c.proto\";" text "${text}")
+if(text MATCHES "pb_c_field")
+  string(REGEX REPLACE "(syntax = \"proto3\";)" "\\1\nimport \"protobuf-c/protobuf-c.proto\";" text "${text}")
+endif()
 file(WRITE "${TO}" "${text}")
