@@ -1,0 +1,79 @@
+/* Effects: what the core asks of the world. They are performed in list order; none returns a value. Whatever ends later
+ * ends as an input that quotes `operation`.
+ *
+ * Effects are flat, so that they can be counted, hashed, journaled, dropped and duplicated without knowing their kind.
+ * Fields that a kind does not name are 0. */
+#ifndef STEAD_CORE_EFFECT_H
+#define STEAD_CORE_EFFECT_H
+
+#include "core/reason.h"
+#include "core/types.h"
+
+/* X(NAME, fields beside kind and epoch) */
+#define EFFECTS(X)                                                                                                     \
+    X(PUBLISH_REQUEST, "operation, about call, other function, blob request, reference caller, key request, "          \
+                       "amount budget_ns (0 none) -> PUBLISHED")                                                       \
+    X(FETCH_RESULT, "operation, about call or delivery, blob message or none, key request -> RESULT")                  \
+    X(REPLY, "about call, reference caller, code reason, end, blob result or none, count attempts")                    \
+    X(PULL, "operation, about function, count messages, amount expires_ns -> DELIVERY..., PULL_ENDED")                 \
+    X(ACK, "about delivery, blob message")                                                                             \
+    X(EXTEND, "about delivery, blob message: restart the broker's ack wait")                                           \
+    X(HAND_BACK, "about delivery, blob message, amount delay_ns: deliver again after the delay")                       \
+    X(PUBLISH_RESULT, "operation, about delivery, other function, blob message, second result or error or none, "      \
+                      "code reason, end, count attempts, create_only -> PUBLISHED")                                    \
+    X(PUBLISH_DEAD, "operation, about delivery, other function, blob message, second error or none, code reason, "     \
+                    "count attempts -> PUBLISHED")                                                                     \
+    X(ANSWER, "about delivery, other function, blob message, second result, code reason, end, count attempts: to the " \
+              "waiting gateway")                                                                                       \
+    X(LEDGER_GET, "operation, about delivery, blob message -> LEDGER")                                                 \
+    X(LEDGER_PUT, "operation, about delivery, blob message, reference revision (0: create), amount nonce, count "      \
+                  "attempts, starts -> LEDGER")                                                                        \
+    X(BUILD, "operation, about function, key version -> BUILT")                                                        \
+    X(ENSURE_CONSUMER, "operation, about function -> CONSUMER_READY")                                                  \
+    X(FUNCTION_STATE, "about function, key version, code reason, count state: for people and for waiting deploys")     \
+    X(START_WORKER, "about worker, other function, key version -> WORKER_READY or WORKER_EXITED")                      \
+    X(EXECUTE, "about worker, other delivery, blob message, count attempt, stream, amount timeout_ns -> "              \
+               "WORKER_RESULT or WORKER_ERROR or WORKER_EXITED")                                                       \
+    X(CANCEL, "about worker, stream")                                                                                  \
+    X(STOP_WORKER, "about worker: ask it to end -> WORKER_EXITED")                                                     \
+    X(KILL_WORKER, "about worker: end it now -> WORKER_EXITED")                                                        \
+    X(FORGET, "about a row that is free from now on: drop the adapters' notes of it")                                  \
+    X(DROP_BLOB, "blob")                                                                                               \
+    X(RECONNECT, "the connection is silent: cut it and connect again")                                                 \
+    X(INSTANCE_STATE, "count state: publish the status of this instance")                                              \
+    X(STOPPED, "the drain is over: nothing runs, or the grace is past")
+
+enum effect_kind {
+#define X(name, meaning) EFFECT_##name,
+    EFFECTS(X)
+#undef X
+    EFFECT_COUNT
+};
+
+struct effect {
+    uint64_t operation;
+    uint64_t reference;
+    uint64_t amount;
+    struct key key;
+    struct blob blob, second;
+    struct handle about, other;
+    uint32_t epoch; /* of the connection that it is meant for; dropped if that has passed */
+    uint32_t count;
+    uint32_t starts;
+    uint16_t stream;
+    uint16_t code; /* enum reason */
+    uint8_t kind;  /* enum effect_kind */
+    uint8_t end;   /* enum end */
+    uint8_t create_only;
+};
+
+/* The caller's list: capacity at least EFFECTS_MAX; the core resets `count` at each step. */
+enum { EFFECTS_MAX = 64 };
+struct effects {
+    uint32_t count;
+    struct effect list[EFFECTS_MAX];
+};
+
+const char *effect_name(enum effect_kind kind);
+
+#endif

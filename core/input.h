@@ -1,0 +1,123 @@
+/* Inputs: the facts that the core learns. One fact, one step.
+ *
+ * A completion quotes the operation that it answers (`answers`); a late, repeated or unknown one is legal and changes
+ * nothing (its blob is dropped). A fact from the broker carries the epoch of the connection that it came on; facts of a
+ * passed epoch are ignored by rule. */
+#ifndef STEAD_CORE_INPUT_H
+#define STEAD_CORE_INPUT_H
+
+#include "core/reason.h"
+#include "core/types.h"
+
+/* X(NAME, what the fields mean) */
+#define INPUTS(X)                                                                                                      \
+    X(TICK, "the deadline of core_next_deadline() has passed")                                                         \
+    X(LINK_UP, "connected; epoch is new; as.link")                                                                     \
+    X(LINK_DOWN, "the connection of this epoch is lost")                                                               \
+    X(HEARD, "a heartbeat of a pull arrived; nothing else")                                                            \
+    X(CLOCK, "a bracketed sample of the broker's clock; as.clock")                                                     \
+    X(CALL, "a caller at our door; blob is the request; as.call")                                                      \
+    X(CALL_CANCELLED, "the caller of `about` is gone")                                                                 \
+    X(DELIVERY, "a message for function `about`; blob is the message; as.delivery; code: reason if invalid")           \
+    X(PULL_ENDED, "pull `answers` is over; as.pull; code 409 if the consumer is gone")                                 \
+    X(PUBLISHED, "publish `answers` ended: DONE, REFUSED (code: JetStream error) or UNKNOWN; as.published")            \
+    X(RESULT, "result get `answers` ended: DONE (blob, as.result), REFUSED (there is none) or UNKNOWN")                \
+    X(ANSWER, "a result arrived at our inbox, unasked; blob; as.result")                                               \
+    X(LEDGER, "ledger get or put `answers` ended; as.ledger; REFUSED: absent (get) or lost the race (put)")            \
+    X(FUNCTION_SET, "the desired state of a function; as.function")                                                    \
+    X(FUNCTION_REMOVED, "the function as.function.name is no longer desired")                                          \
+    X(BUILT, "build `answers` ended: DONE or REFUSED (code: reason)")                                                  \
+    X(CONSUMER_READY, "ensure `answers` ended; DONE: as.consumer; REFUSED or UNKNOWN: it is asked again")              \
+    X(WORKER_READY, "the process of worker `about` shook hands; as.worker.concurrency")                                \
+    X(WORKER_RESULT, "an invocation succeeded; blob is the result; as.worker.stream")                                  \
+    X(WORKER_ERROR, "an invocation failed; blob is the error; as.worker: stream, class, after_ns")                     \
+    X(WORKER_BROKEN, "worker `about` broke the protocol; it is to be killed")                                          \
+    X(WORKER_EXITED, "the process of worker `about` is gone; code: reason")                                            \
+    X(DRAIN, "stop taking work, finish what runs; as.drain.grace_ns")
+
+enum input_kind {
+#define X(name, meaning) INPUT_##name,
+    INPUTS(X)
+#undef X
+    INPUT_COUNT
+};
+
+enum error_class { ERROR_RETRY, ERROR_PERMANENT, ERROR_THROTTLE };
+
+struct input {
+    uint64_t now_ns;  /* monotonic; never goes back; the only time that decides */
+    int64_t wall_ns;  /* stamped, never compared */
+    uint64_t answers; /* operation that this completes, 0 if unsolicited */
+    struct blob blob; /* the core's from now on */
+    struct handle about;
+    uint32_t epoch;
+    uint8_t kind;    /* enum input_kind */
+    uint8_t outcome; /* enum outcome */
+    uint16_t code;
+    union {
+        struct {
+            uint64_t fresh_after; /* last sequence of the request stream when this connection began */
+        } link;
+        struct {
+            int64_t offset_ns_min, offset_ns_max; /* broker's wall clock minus our monotonic clock */
+        } clock;
+        struct {
+            struct key request, function;
+            uint64_t digest;    /* of the input; the same id with another digest is refused */
+            uint64_t budget_ns; /* time left for the caller, 0 if it gave none */
+            uint64_t reference; /* the adapter's own name for the caller, returned in EFFECT_REPLY */
+        } call;
+        struct {
+            struct key request;
+            uint64_t digest;
+            uint64_t sequence;  /* in the request stream */
+            int64_t stored_ns;  /* broker's wall clock */
+            uint64_t budget_ns; /* 0 if none */
+            uint32_t delivered; /* the broker's count: a hint only */
+            uint32_t pending : 31;
+            uint32_t has_reply_to : 1; /* a gateway elsewhere waits for the answer */
+        } delivery;
+        struct {
+            uint32_t unfilled;
+        } pull;
+        struct {
+            uint64_t sequence;
+            uint8_t duplicate; /* the broker had this message id already */
+        } published;
+        struct {
+            struct key request;
+            uint64_t digest; /* of the input that the stored result answers */
+            uint8_t end;     /* enum end */
+            uint8_t reason;  /* enum reason */
+            uint32_t attempts;
+        } result;
+        struct {
+            uint64_t revision, nonce;
+            uint32_t attempts; /* charged so far */
+            uint32_t starts;   /* executions begun on deliveries that were not fresh */
+        } ledger;
+        struct {
+            struct key name, version;
+            uint64_t timeout_ns, keep_alive_ns;
+            uint16_t language, retries_max, concurrency, workers_max;
+        } function;
+        struct {
+            uint64_t fresh_after; /* last sequence of the request stream when the consumer was seen to exist */
+        } consumer;
+        struct {
+            uint64_t after_ns; /* THROTTLE: the function's own delay */
+            uint16_t stream;
+            uint16_t concurrency;
+            uint8_t class; /* enum error_class */
+        } worker;
+        struct {
+            uint64_t grace_ns;
+        } drain;
+    } as;
+};
+
+_Static_assert(sizeof(struct input) <= 112, "an input fits into two cache lines");
+
+const char *input_name(enum input_kind kind);
+
+#endif
