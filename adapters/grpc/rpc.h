@@ -1,0 +1,86 @@
+/* What the gRPC server and the gRPC client of Stead have in common: plain values, no gRPC and no protobuf type.
+ *
+ * All texts are UTF-8, borrowed and not NUL-terminated unless they say so. */
+#ifndef STEAD_ADAPTERS_GRPC_RPC_H
+#define STEAD_ADAPTERS_GRPC_RPC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "adapters/event/event.h"
+
+/* gRPC status codes: name, number, the word that users see. */
+#define RPC_STATUSES(X)                                                                                                \
+    X(OK, 0)                                                                                                           \
+    X(CANCELLED, 1)                                                                                                    \
+    X(UNKNOWN, 2)                                                                                                      \
+    X(INVALID_ARGUMENT, 3)                                                                                             \
+    X(DEADLINE_EXCEEDED, 4)                                                                                            \
+    X(NOT_FOUND, 5)                                                                                                    \
+    X(ALREADY_EXISTS, 6)                                                                                               \
+    X(PERMISSION_DENIED, 7)                                                                                            \
+    X(RESOURCE_EXHAUSTED, 8)                                                                                           \
+    X(FAILED_PRECONDITION, 9)                                                                                          \
+    X(ABORTED, 10)                                                                                                     \
+    X(OUT_OF_RANGE, 11)                                                                                                \
+    X(UNIMPLEMENTED, 12)                                                                                               \
+    X(INTERNAL, 13)                                                                                                    \
+    X(UNAVAILABLE, 14)                                                                                                 \
+    X(DATA_LOSS, 15)                                                                                                   \
+    X(UNAUTHENTICATED, 16)
+
+enum rpc_status {
+#define RPC_STATUS_ENUM(name, number) RPC_STATUS_##name = number,
+    RPC_STATUSES(RPC_STATUS_ENUM)
+#undef RPC_STATUS_ENUM
+};
+
+/* "NOT_FOUND" for RPC_STATUS_NOT_FOUND; "UNKNOWN" for a number that is none. */
+const char *rpc_status_name(int status);
+
+/* The paths that a call can name. */
+#define RPC_PATH_EXECUTE      "/function.v1.FunctionService/ExecuteFunction"
+#define RPC_PATH_EXECUTE_BARE "/FunctionService/ExecuteFunction"
+#define RPC_PATH_DEPLOY       "/function.v1.FunctionAdmin/Deploy"
+#define RPC_PATH_LIST         "/function.v1.FunctionAdmin/List"
+#define RPC_PATH_GET          "/function.v1.FunctionAdmin/Get"
+#define RPC_PATH_REMOVE       "/function.v1.FunctionAdmin/Remove"
+#define RPC_PATH_CHECK        "/grpc.health.v1.Health/Check"
+#define RPC_PATH_WATCH        "/grpc.health.v1.Health/Watch"
+
+/* ErrorInfo.domain of every status that Stead itself gives. */
+#define RPC_ERROR_DOMAIN "stead"
+
+struct rpc_pair {
+    struct bytes key;
+    struct bytes value;
+};
+
+struct rpc_file {
+    struct bytes path;
+    struct bytes content;
+    bool executable;
+};
+
+struct rpc_deploy {
+    struct bytes language; /* may be empty: tell by content */
+    struct bytes name;
+    struct bytes manifest; /* YAML text, may be empty */
+    const struct rpc_file *files;
+    size_t file_count;
+};
+
+/* One deployed function, as List, Get, Deploy and Remove show it. */
+struct rpc_function {
+    struct bytes language;
+    struct bytes name;
+    struct bytes version;
+    struct bytes state;
+    struct bytes message;
+    struct bytes digest;
+    int64_t created_unix_ms;
+    uint32_t workers;
+};
+
+#endif

@@ -1,0 +1,77 @@
+/* A gRPC client of Stead, for the command line and for load generators.
+ *
+ * One client is one connection of its own and belongs to one thread. Blocking calls: rpc_client_execute and its
+ * siblings. Many calls in flight: rpc_client_start and rpc_client_next; the two styles may not overlap on one client.
+ * Nothing is retried. A server that isn't there is a reply with status UNAVAILABLE, not an error of its own. */
+#ifndef STEAD_ADAPTERS_GRPC_RPC_CLIENT_H
+#define STEAD_ADAPTERS_GRPC_RPC_CLIENT_H
+
+#include "adapters/grpc/rpc.h"
+
+struct rpc_client;
+
+/* "127.0.0.1:7600", "host:port" or "unix:/path". Connects at the first call. NULL if out of memory. */
+struct rpc_client *rpc_client_connect(const char *address);
+/* Cancels what is in flight. NULL is ignored. */
+void rpc_client_close(struct rpc_client *client);
+
+/* The answer to any call; members that a call doesn't give are zero. Freed, with all it points to, by rpc_reply_free. */
+struct rpc_reply {
+    int status;           /* enum rpc_status */
+    struct bytes message; /* of the status */
+    struct bytes reason;  /* ErrorInfo */
+    struct bytes domain;
+    const struct rpc_pair *pairs; /* ErrorInfo.metadata */
+    size_t pair_count;
+    const struct rpc_pair *violations; /* BadRequest: field and description */
+    size_t violation_count;
+    int64_t retry_after_ms; /* RetryInfo; -1 if none */
+
+    bool function_failed; /* status OK, but the function said no: error, error_type, error_class, retryable */
+    struct bytes data;    /* of the result */
+    struct bytes error;
+    struct bytes error_type;
+    struct bytes error_class;
+    bool retryable;
+    uint32_t attempts;
+    struct bytes request_id;
+    struct bytes packed_event; /* the result event, with its data; empty if the answer has none or it's not valid */
+
+    const struct rpc_function *functions;
+    size_t function_count;
+    struct bytes raw; /* the response message as it came */
+};
+void rpc_reply_free(struct rpc_reply *reply);
+
+/* What to run. With an empty packed_event a new event is made around `data`: id random, source "stead:client". */
+struct rpc_query {
+    struct bytes name;
+    struct bytes packed_event;
+    struct bytes data;
+    struct bytes content_type; /* of `data`; may be empty */
+    int64_t timeout_ns;        /* 0: none */
+};
+
+/* All return a reply, never NULL but out of memory. */
+struct rpc_reply *rpc_client_execute(struct rpc_client *client, const struct rpc_query *query);
+struct rpc_reply *rpc_client_deploy(struct rpc_client *client, const struct rpc_deploy *deploy, int64_t timeout_ns);
+struct rpc_reply *rpc_client_list(struct rpc_client *client, struct bytes language, int64_t timeout_ns);
+struct rpc_reply *rpc_client_get(struct rpc_client *client, struct bytes name, int64_t timeout_ns);
+struct rpc_reply *rpc_client_remove(struct rpc_client *client, struct bytes name, int64_t timeout_ns);
+/* Any unary method with any request bytes; the reply has status, details and raw. */
+struct rpc_reply *rpc_client_call(struct rpc_client *client, const char *path, struct bytes message,
+                                  int64_t timeout_ns);
+/* Health Check of a service ("" is the server): status OK and *ret_serving, or the status that says why not. */
+struct rpc_reply *rpc_client_check(struct rpc_client *client, const char *service, int64_t timeout_ns,
+                                   bool *ret_serving);
+
+/* Starts a call and returns at once; `tag` comes back with its reply. False if out of memory or the event is invalid.
+ * For load: prepare the message once with rpc_client_encode, then start it many times. */
+bool rpc_client_start(struct rpc_client *client, const char *path, struct bytes message, int64_t timeout_ns, void *tag);
+bool rpc_client_encode(const struct rpc_query *query, struct event_buffer *ret_message);
+/* Waits for any started call to end. False if none did within wait_ns, or none is in flight. */
+bool rpc_client_next(struct rpc_client *client, int64_t wait_ns, void **ret_tag, struct rpc_reply **ret_reply);
+/* Cancels all that is in flight; their replies still come. */
+void rpc_client_cancel_all(struct rpc_client *client);
+
+#endif
