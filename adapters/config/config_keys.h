@@ -1,0 +1,71 @@
+/* The tables of keys.
+ *
+ * X(kind, path, member, default, min, max, choices, reload, doc)
+ *   kind     STRING BOOL INTEGER DURATION SIZE LIST ADDRESS ADDRESSES CHOICE PAIRS
+ *   default  as a user would write it; min and max the same, "" for none
+ *   choices  "a|b|c" for CHOICE and LIST, "" otherwise; the value of a CHOICE is its index
+ *   reload   LIVE or RESTART
+ * Environment: STEAD_ and the path in upper snake case: grpc.maxInFlight is STEAD_GRPC_MAX_IN_FLIGHT. */
+#ifndef STEAD_ADAPTERS_CONFIG_KEYS_H
+#define STEAD_ADAPTERS_CONFIG_KEYS_H
+
+/* clang-format off */
+#define CONFIG_KEYS(X) \
+    X(STRING,    "nats.url",                 nats_url,                   "nats://127.0.0.1:4222", "", "", "", RESTART, "Servers of the broker, comma-separated. NATS_URL is honoured when STEAD_NATS_URL is not set.") \
+    X(STRING,    "nats.credentials",         nats_credentials,           "",        "",      "",        "",  RESTART, "File with NATS user credentials (.creds). NATS_CREDS is honoured when STEAD_NATS_CREDENTIALS is not set.") \
+    X(STRING,    "nats.name",                nats_name,                  "stead",   "",      "",        "",  RESTART, "Name of the connections as the broker shows it.") \
+    X(STRING,    "service.name",             service_name,               "",        "",      "",        "",  RESTART, "Id of this instance: a-z, 0-9 and '-', at most 40 characters. Generated when empty.") \
+    X(INTEGER,   "service.slots",            service_slots,              "64",      "1",     "4096",    "",  RESTART, "Invocations that this instance runs at once.") \
+    X(LIST,      "service.languages",        service_languages,          "[c, python]", "",  "",        "c|go|js|python", RESTART, "Languages that this instance serves.") \
+    X(INTEGER,   "service.prefetch",         service_prefetch,           "0",       "0",     "4096",    "",  RESTART, "Requests to take from the broker beyond the free slots.") \
+    X(DURATION,  "service.shutdownGrace",    service_shutdown_grace_ns,  "25s",     "0",     "1h",      "",  LIVE,    "How long a stopping instance waits for running invocations.") \
+    X(ADDRESSES, "grpc.listen",              grpc_listen,                "127.0.0.1:7600", "", "",      "",  RESTART, "Addresses of the gRPC service: host:port or unix:/path. Port 0 picks a free one.") \
+    X(BOOL,      "grpc.allowPlaintext",      grpc_allow_plaintext,       "false",   "",      "",        "",  RESTART, "Allow gRPC without TLS on addresses other than loopback.") \
+    X(INTEGER,   "grpc.maxInFlight",         grpc_in_flight_max,         "4096",    "1",     "65536",   "",  RESTART, "Calls in progress; more are refused with RESOURCE_EXHAUSTED.") \
+    X(INTEGER,   "grpc.maxConnections",      grpc_connections_max,       "1024",    "1",     "65536",   "",  RESTART, "Open client connections.") \
+    X(DURATION,  "grpc.maxDeadline",         grpc_deadline_ns_max,       "90s",     "1s",    "1h",      "",  LIVE,    "Longest deadline of a call; longer ones and none at all count as this. At most results.retention.") \
+    X(ADDRESS,   "http.listen",              http_listen,                "127.0.0.1:7601", "", "",      "",  RESTART, "Address of /livez, /readyz and /metrics. Port 0 picks a free one.") \
+    X(BOOL,      "http.allowRemote",         http_allow_remote,          "false",   "",      "",        "",  RESTART, "Allow http.listen on addresses other than loopback.") \
+    X(SIZE,      "limits.eventSize",         limits_event_bytes,         "960Ki",   "64Ki",  "64Mi",    "",  RESTART, "Largest event, attributes and data together. Must lie below the broker's max_payload less 64 KiB for headers.") \
+    X(SIZE,      "limits.resultSize",        limits_result_bytes,        "960Ki",   "64Ki",  "64Mi",    "",  RESTART, "Largest result, attributes and data together.") \
+    X(SIZE,      "limits.bufferSize",        limits_buffer_bytes,        "256Mi",   "16Mi",  "64Gi",    "",  RESTART, "Memory for the payloads of all requests in progress.") \
+    X(DURATION,  "functions.timeout",        functions_timeout_ns,       "30s",     "1ms",   "1h",      "",  LIVE,    "Longest execution of one attempt.") \
+    X(INTEGER,   "functions.maxRetries",     functions_retries_max,      "3",       "0",     "100",     "",  LIVE,    "Attempts after the first that failed.") \
+    X(DURATION,  "functions.retry.base",     functions_retry_base_ns,    "100ms",   "1ms",   "1h",      "",  LIVE,    "Wait before the first retry; it doubles with each.") \
+    X(DURATION,  "functions.retry.max",      functions_retry_max_ns,     "30s",     "1ms",   "24h",     "",  LIVE,    "Longest wait before a retry.") \
+    X(CHOICE,    "functions.retry.jitter",   functions_retry_jitter,     "full",    "",      "",        "full|none|equal|decorrelated", LIVE, "How the wait is spread, so that retries do not come in waves.") \
+    X(INTEGER,   "functions.maxWorkers",     functions_workers_max,      "8",       "1",     "1024",    "",  LIVE,    "Worker processes of one function on one instance.") \
+    X(INTEGER,   "functions.concurrency",    functions_concurrency,      "1",       "1",     "1024",    "",  LIVE,    "Invocations that one worker runs at once.") \
+    X(DURATION,  "functions.keepAlive",      functions_keep_alive_ns,    "10m",     "0",     "168h",    "",  LIVE,    "How long an idle worker stays warm.") \
+    X(DURATION,  "functions.startTimeout",   functions_start_timeout_ns, "10s",     "100ms", "10m",     "",  LIVE,    "Longest time from spawning a worker until it is ready.") \
+    X(DURATION,  "functions.holdMax",        functions_hold_ns_max,      "5s",      "0",     "5m",      "",  LIVE,    "How long a delivered request may wait here for a free worker before it is handed back.") \
+    X(SIZE,      "functions.memory",         functions_memory_bytes,     "512Mi",   "0",     "1Ti",     "",  LIVE,    "Memory limit of one worker; 0 is none.") \
+    X(INTEGER,   "queue.maxPending",         queue_pending_max,          "10000",   "1",     "10000000", "", RESTART, "Requests waiting at the broker; more are refused.") \
+    X(DURATION,  "queue.maxAge",             queue_age_ns_max,           "1h",      "1m",    "720h",    "",  RESTART, "How long the broker keeps a request that nobody takes.") \
+    X(DURATION,  "queue.ackWait",            queue_ack_wait_ns,          "10s",     "1s",    "10m",     "",  RESTART, "Silence after which the broker gives a request to another instance.") \
+    X(DURATION,  "queue.timeout",            queue_timeout_ns,           "1m",      "100ms", "24h",     "",  LIVE,    "Longest wait of a request for its first attempt.") \
+    X(DURATION,  "results.retention",        results_retention_ns,       "2m",      "10s",   "168h",    "",  RESTART, "How long a result is kept; within this time an id has at most one.") \
+    X(INTEGER,   "results.maxCount",         results_count_max,          "1000000", "1000",  "100000000", "", RESTART, "Results kept at once; at least the request rate times results.retention.") \
+    X(INTEGER,   "storage.replicas",         storage_replicas,           "1",       "1",     "5",       "",  RESTART, "Copies that the broker keeps of streams and buckets; needs as many servers.") \
+    X(CHOICE,    "storage.type",             storage_type,               "file",    "",      "",        "file|memory", RESTART, "Where the broker keeps them.") \
+    X(STRING,    "store.directory",          store_directory,            "/var/lib/stead", "", "",      "",  RESTART, "Folder for built functions and what else this instance keeps.") \
+    X(CHOICE,    "log.level",                log_level,                  "info",    "",      "",        "debug|info|warn|error", LIVE, "Least important record that is written.") \
+    X(CHOICE,    "log.format",               log_format,                 "auto",    "",      "",        "auto|logfmt|json", RESTART, "Form of a record; auto is logfmt on a terminal and JSON otherwise.") \
+    X(DURATION,  "build.timeout",            build_timeout_ns,           "2m",      "1s",    "1h",      "",  LIVE,    "Longest build of one function.") \
+    X(SIZE,      "build.memory",             build_memory_bytes,         "1Gi",     "64Mi",  "1Ti",     "",  LIVE,    "Memory limit of a build.")
+
+#define MANIFEST_KEYS(X) \
+    X(CHOICE,    "apiVersion",       api_version,     "stead/v1", "",    "",      "stead/v1", LIVE, "Version of this form.") \
+    X(CHOICE,    "kind",             kind,            "Function", "",    "",      "Function", LIVE, "What the file describes.") \
+    X(STRING,    "metadata.name",    name,            "",         "",    "",      "",  LIVE, "The function's name, ^[a-z][a-z0-9_-]{0,62}$; the folder's name when absent.") \
+    X(STRING,    "spec.language",    language,        "",         "",    "",      "",  LIVE, "c, go, js or python; found by content when absent.") \
+    X(DURATION,  "spec.timeout",     timeout_ns,      "30s",      "1ms", "1h",    "",  LIVE, "Longest execution of one attempt.") \
+    X(INTEGER,   "spec.maxRetries",  retries_max,     "3",        "0",   "100",   "",  LIVE, "Attempts after the first that failed.") \
+    X(INTEGER,   "spec.concurrency", concurrency,     "1",        "1",   "1024",  "",  LIVE, "Invocations that one worker runs at once.") \
+    X(INTEGER,   "spec.maxWorkers",  workers_max,     "8",        "1",   "1024",  "",  LIVE, "Worker processes on one instance.") \
+    X(DURATION,  "spec.keepAlive",   keep_alive_ns,   "10m",      "0",   "168h",  "",  LIVE, "How long an idle worker stays warm.") \
+    X(SIZE,      "spec.memory",      memory_bytes,    "512Mi",    "0",   "1Ti",   "",  LIVE, "Memory limit of one worker; 0 is none.") \
+    X(PAIRS,     "spec.env",         env,             "",         "",    "",      "",  LIVE, "Environment variables of the worker.")
+/* clang-format on */
+
+#endif
