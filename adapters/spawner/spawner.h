@@ -77,6 +77,9 @@ struct spawner_event {
 int spawner_start(const struct spawner_options *options, struct spawner **ret_spawner);
 /* Kills every child, ends the spawner and frees it; NULL is fine. */
 void spawner_stop(struct spawner *spawner);
+/* Kills every child and ends the process, so that a blocked spawner_run() returns -EPIPE. From any thread; spawner_stop()
+ * must still follow. */
+void spawner_interrupt(struct spawner *spawner);
 /* Delivers events to `on_event` on the loop thread. Before any spawner_spawn(). */
 int spawner_attach(struct spawner *spawner, struct loop *loop,
                    void (*on_event)(void *owner, const struct spawner_event *event), void *owner);
