@@ -25,7 +25,7 @@ class Tidy(SampleTree):
 
     def test_function_length_counts_the_signature(self):
         head = "static void long_one(int first,\n                     int second)\n{\n"
-        self.judge("core/a.c", OPENING + head + "    step();\n" * 66 + "}\n", OPENING + head + "    step();\n" * 68 + "}\n",
+        self.judge("core/a.c", OPENING + head + "    step();\n" * 66 + "}\n", OPENING + head + "    step();\n" * 67 + "}\n",
                    "core/a.c:3: function-length: long_one() has 71 lines")
 
     def test_braces_in_strings_and_comments_are_no_code(self):
@@ -52,16 +52,26 @@ class Tidy(SampleTree):
 
     def test_opening(self):
         self.judge("core/a.c", OPENING, "/* One line. */\nint x;\n", "core/a.c:1: opening")
+        guard = "#ifndef STEAD_CORE_A_H\n#define STEAD_CORE_A_H\n#endif\n"
+        self.write("core/a.c", OPENING)
+        self.judge("core/a.h", "/* One line. */\n" + guard, guard, "core/a.h:1: opening")
+        self.write("core/a.h", "/* One line. */\n" + guard)
         self.judge("core/a.c", "// One.\n// Two.\n", "#include <stdint.h>\n" + OPENING, "opening")
 
     def test_line_length(self):
         self.judge("core/a.c", OPENING + "/" * 120 + "\n", OPENING + "/" * 121 + "\n", "core/a.c:3: line-length: 121")
+
+    def test_rows_of_tables_may_be_long(self):
+        row = "/" * 200 + "\n"
+        table = OPENING + "/* clang-format off */\n" + row + "/* clang-format on */\n"
+        self.judge("core/a.c", table, table + row, "core/a.c:6: line-length: 200")
 
     def test_guard(self):
         guard = OPENING + "#ifndef {0}\n#define {0}\n#endif\n"
         self.judge("core/key.h", guard.format("STEAD_CORE_KEY_H"), guard.format("STEAD_KEY_H"),
                    "guard: the include guard must be STEAD_CORE_KEY_H")
         self.write("core/key.h", guard.format("STEAD_CORE_KEY_H"))
+        self.write("adapters/config/config_keys.h", guard.format("STEAD_ADAPTERS_CONFIG_KEYS_H"))
         self.judge("adapters/ring/ring.h", guard.format("STEAD_ADAPTERS_RING_H"), OPENING, "STEAD_ADAPTERS_RING_H")
 
     def test_tab(self):
