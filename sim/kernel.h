@@ -1,0 +1,66 @@
+/* The clockwork: events in a 4-ary heap ordered by (time, sequence), so that ties go by the order of posting.
+ *
+ * Events live in a pool that only grows (doubling); the heap holds time, sequence and index. An event is valid until
+ * the next kernel_post(). Not thread-safe; a kernel belongs to one world. */
+#ifndef STEAD_SIM_KERNEL_H
+#define STEAD_SIM_KERNEL_H
+
+#include <stdbool.h>
+
+#include "core/effect.h"
+#include "core/input.h"
+#include "sim/jet.h"
+
+enum event_kind {
+    EVENT_TO_BROKER,    /* effect of `node` by `connection`; content, second */
+    EVENT_FROM_BROKER,  /* input for `node` by `connection`; content */
+    EVENT_INPUT,        /* input for `node` that no connection carries; content */
+    EVENT_TICK,         /* the core of `node` asked for it */
+    EVENT_CONNECT,      /* `node` tries to connect */
+    EVENT_CONNECT_TOLD, /* LINK_UP arrives */
+    EVENT_CONNECTION_FORGOTTEN, /* the broker notices that `connection` is gone */
+    EVENT_HEARTBEAT,
+    EVENT_CLOCK,
+    EVENT_BOOT,
+    EVENT_WORKER, /* number: row; stamp; how */
+    EVENT_BROKER_DUE,
+    EVENT_BROKER_UP,
+    EVENT_ARRIVAL,
+    EVENT_CANCEL, /* number: call */
+    EVENT_FAULT,  /* how: enum sim_fault */
+    EVENT_FUNCTION_BACK,
+};
+
+struct event {
+    uint64_t at;
+    uint8_t kind; /* enum event_kind */
+    uint8_t how;
+    uint16_t stream;
+    uint32_t node, incarnation, connection;
+    uint32_t number, stamp;
+    struct input input;
+    struct effect effect;
+    struct content content, second;
+};
+
+struct kernel_entry {
+    uint64_t at, sequence;
+    uint32_t index;
+};
+
+struct kernel {
+    struct kernel_entry *heap;
+    struct event *pool;
+    uint32_t *free_list;
+    uint32_t count, capacity, free_count;
+    uint64_t sequence, popped;
+};
+
+bool kernel_init(struct kernel *kernel, uint32_t capacity);
+void kernel_free(struct kernel *kernel);
+/* A cleared event to be filled in by the caller, due at `at`; NULL if memory ran out. */
+struct event *kernel_post(struct kernel *kernel, uint64_t at);
+/* Takes the earliest event out; false if there is none. */
+bool kernel_pop(struct kernel *kernel, struct event *ret_event);
+
+#endif
