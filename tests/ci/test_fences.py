@@ -28,6 +28,8 @@ class Fences(SampleTree):
             ("cli/a.c", "serve/serve.h", True),
             ("cli/a.c", "core/core.h", False),
             ("core/a.c", "b.h", False),
+            ("sdk/c/a.c", "stead.h", True),
+            ("sdk/c/a.c", "adapters/plugin/frame.h", False),
             ("tests/unit/core/a.c", "adapters/event/event.h", True),
         ]
         for path, included, allowed in table:
