@@ -52,6 +52,10 @@ const char *rpc_status_name(int status);
 /* ErrorInfo.domain of every status that Stead itself gives. */
 #define RPC_ERROR_DOMAIN "stead"
 
+/* Where gRPC's own log lines go, at most ten a second; by default nowhere. Call it before the first server or client
+ * starts. `sink` runs on any thread. */
+void rpc_log_to(void (*sink)(const char *text));
+
 struct rpc_pair {
     struct bytes key;
     struct bytes value;

@@ -23,7 +23,8 @@ struct rpc_server_options {
     size_t listen_count;       /* 1 to RPC_LISTEN_MAX */
     uint32_t in_flight_max;    /* calls at once, 1 to 4096; 0 takes 1024 */
     uint32_t connections_max;  /* 0 takes 1024 */
-    size_t event_bytes_max;    /* largest request message; 0 takes 4 MiB */
+    size_t event_bytes_max;    /* largest event, block and data; 0 takes CLOUDEVENTS_EVENT_BYTES_DEFAULT */
+    size_t deploy_bytes_max;   /* largest message of any kind, at least an event's; 0 takes 16 MiB */
     size_t quota_bytes;        /* gRPC's buffers, for each kind of listener (TCP, Unix); 0 takes 128 MiB */
     int64_t deadline_ns_max;   /* a call with a later or without a deadline gets now + this; 0: no limit */
     int64_t body_ns_max;       /* how long a caller may take to send its message; 0 takes 30 s */

@@ -66,3 +66,8 @@ bool ring_sleep(struct ring *ring)
     atomic_store(&ring->sleeping, false);
     return false;
 }
+
+void ring_awake(struct ring *ring)
+{
+    atomic_store_explicit(&ring->sleeping, false, memory_order_relaxed);
+}

@@ -42,5 +42,7 @@ bool ring_push(struct ring *ring, void *item);
 void *ring_pop(struct ring *ring);
 /* Popper: true if it may sleep, because the ring is empty and the next push will wake; false if there is more to pop. */
 bool ring_sleep(struct ring *ring);
+/* Popper: it woke for another reason and will pop before it sleeps again; saves the pusher a needless wake. */
+void ring_awake(struct ring *ring);
 
 #endif

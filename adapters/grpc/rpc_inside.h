@@ -1,0 +1,193 @@
+/* The private part of the gRPC server: what its files share. Nobody else includes this.
+ *
+ * Who owns what: the gRPC thread owns calls, slots, doors and the decoder; the loop thread owns `loop`; both meet only in
+ * the two rings and the atomics under "shared".
+ *
+ * A slot is the loop's name for a call. It is taken when a call is admitted and given back when the loop has said its
+ * last word on it: an answer, or the sight of RPC_CANCELLED. So a ring never holds more than two requests and one answer
+ * a slot, and pushes can't fail. */
+#ifndef STEAD_ADAPTERS_GRPC_RPC_INSIDE_H
+#define STEAD_ADAPTERS_GRPC_RPC_INSIDE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <grpc/byte_buffer.h>
+#include <grpc/grpc.h>
+
+#include "adapters/grpc/rpc_decode.h"
+#include "adapters/grpc/rpc_server.h"
+#include "adapters/ring/ring.h"
+
+#define RPC_METHODS(X)                                                                                                 \
+    X(RPC_PATH_EXECUTE, RPC_METHOD_REQUEST, RPC_EXECUTE)                                                               \
+    X(RPC_PATH_EXECUTE_BARE, RPC_METHOD_REQUEST, RPC_EXECUTE)                                                          \
+    X(RPC_PATH_DEPLOY, RPC_METHOD_REQUEST, RPC_DEPLOY)                                                                 \
+    X(RPC_PATH_LIST, RPC_METHOD_REQUEST, RPC_LIST)                                                                     \
+    X(RPC_PATH_GET, RPC_METHOD_REQUEST, RPC_GET)                                                                       \
+    X(RPC_PATH_REMOVE, RPC_METHOD_REQUEST, RPC_REMOVE)                                                                 \
+    X(RPC_PATH_CHECK, RPC_METHOD_CHECK, RPC_EXECUTE)                                                                   \
+    X(RPC_PATH_WATCH, RPC_METHOD_WATCH, RPC_EXECUTE)
+
+enum rpc_method_type { RPC_METHOD_REQUEST, RPC_METHOD_CHECK, RPC_METHOD_WATCH, RPC_METHOD_UNKNOWN };
+
+struct rpc_method {
+    const char *path;
+    enum rpc_method_type type;
+    enum rpc_kind kind; /* of RPC_METHOD_REQUEST */
+};
+
+enum {
+#define RPC_METHOD_ONE(path, type, kind) +1
+    RPC_METHOD_COUNT = 0 RPC_METHODS(RPC_METHOD_ONE),
+#undef RPC_METHOD_ONE
+    RPC_DOOR_COUNT = 2, /* TCP, Unix */
+    RPC_WATCHERS_MAX = 64,
+    RPC_SLOT_NONE = -1,
+};
+
+extern const struct rpc_method rpc_methods[RPC_METHOD_COUNT];
+extern const struct rpc_method rpc_method_unknown;
+
+/* Listeners of one kind of trust share a grpc_server with a memory quota of its own, so that strangers on TCP can't use
+ * up what callers on the Unix socket need. */
+struct rpc_door {
+    struct rpc_server *server;
+    grpc_server *grpc;
+    void *registered[RPC_METHOD_COUNT];
+    bool reads_body; /* gRPC reads the message before it shows the call: cheaper, but slow senders are invisible */
+};
+
+struct rpc_call;
+
+/* What a completion means. Tags live in what they are about. */
+enum rpc_tag_kind {
+    RPC_TAG_NEW,
+    RPC_TAG_BODY,
+    RPC_TAG_CLOSE,
+    RPC_TAG_WRITTEN,
+    RPC_TAG_DONE,
+    RPC_TAG_WAKE,
+    RPC_TAG_STOP,
+    RPC_TAG_SHUT
+};
+
+struct rpc_tag {
+    enum rpc_tag_kind kind;
+    struct rpc_call *call; /* NULL for WAKE, STOP and SHUT */
+};
+
+struct rpc_call {
+    struct rpc_tag tag_new, tag_body, tag_close, tag_written, tag_done;
+    struct rpc_door *door;
+    const struct rpc_method *method;
+    grpc_call *grpc;
+    gpr_timespec deadline;
+    grpc_metadata_array metadata;
+    grpc_call_details details; /* of unknown methods */
+    grpc_byte_buffer *body;
+    int64_t received_ns;
+    int64_t deadline_ns;
+    int cancelled;                    /* written by gRPC before tag_close */
+    unsigned refs;                    /* tags under way */
+    int slot;                         /* RPC_SLOT_NONE until admitted and after the end */
+    bool answered;                    /* a status is on its way or the call is over: nothing more may be sent */
+    bool body_awaited;                /* then in server->bodies */
+    bool counted;                     /* in in_flight */
+    bool watching;                    /* then in server->watchers */
+    bool write_pending;               /* a Watch message is on its way */
+    int status_shown;                 /* the last health that this Watch was sent */
+    struct rpc_call *next, *previous; /* in bodies or watchers */
+};
+
+struct rpc_slot {
+    uint32_t generation;
+    struct rpc_call *call;         /* NULL if the call is over but the loop hasn't said its last word */
+    struct rpc_request *cancelled; /* made ready beforehand, so that a cancellation can always be told */
+    enum rpc_kind kind;
+    int next_free;
+};
+
+/* An answer on its way to the gRPC thread, or just the word that the loop is done with an id. */
+struct rpc_answer_box {
+    struct rpc_answer answer;
+    bool closes_only; /* the loop saw RPC_CANCELLED */
+    bool lost;        /* no memory to copy the answer */
+    bool is_static;   /* lives in loop.closing, not to be freed */
+};
+
+struct rpc_acceptor;
+
+struct rpc_server {
+    struct rpc_server_options options; /* defaults filled in, listen not valid after the start */
+    grpc_completion_queue *queue;
+    grpc_channel *wake_channel; /* a lame channel: its call exists to post wake-ups */
+    grpc_call *wake_call;
+    struct rpc_tag tag_wake, tag_stop, tag_shut;
+    struct rpc_acceptor *acceptor;
+    pthread_t thread;
+    struct rpc_door doors[RPC_DOOR_COUNT];
+
+    /* the gRPC thread's */
+    struct rpc_decoder decoder;
+    struct rpc_arena encode_arena;
+    struct rpc_slot *slots;
+    int free_slot;
+    struct rpc_call *bodies;
+    struct rpc_call *watchers;
+    unsigned watcher_count;
+    unsigned calls;  /* that exist, waiting ones too */
+    unsigned active; /* that a client made and that are not over */
+    unsigned doors_open;
+    bool stop_seen; /* the loop's last wake-up has come: no one else posts to the queue */
+    bool shutdown_begun, all_cancelled, queue_closed;
+    int health_shown;
+
+    /* the loop thread's */
+    struct {
+        uint32_t *open;                 /* by index: generation of the request that awaits an answer, or 0 */
+        struct rpc_answer_box *closing; /* by index: a box that needs no memory */
+    } loop;
+
+    /* shared */
+    struct ring requests; /* gRPC thread to loop */
+    struct ring answers;  /* loop to gRPC thread */
+    _Atomic bool serving, draining;
+    _Atomic int64_t stop_at_ns;
+    _Atomic uint64_t count_calls, count_refused_load, count_refused_invalid, count_unknown, count_cancelled;
+    _Atomic uint32_t in_flight;
+};
+
+/* rpc_call.c: the life of a call. gRPC thread only. */
+void rpc_call_await(struct rpc_door *door, const struct rpc_method *method); /* asks gRPC for the next such call */
+void rpc_call_event(struct rpc_tag *tag, bool ok);
+void rpc_call_fail(struct rpc_call *call, const struct rpc_refusal *refusal);
+void rpc_call_answer(struct rpc_call *call, const struct rpc_answer *answer, enum rpc_kind kind);
+void rpc_call_sweep(struct rpc_server *server, int64_t now_ns); /* ends callers that are too slow with their message */
+void rpc_call_list_add(struct rpc_call **list, struct rpc_call *call);
+void rpc_call_list_remove(struct rpc_call **list, struct rpc_call *call);
+
+/* rpc_send.c: what goes out on a call, one batch each; the call's tag comes back when it has left. */
+void rpc_send_message(struct rpc_call *call, grpc_byte_buffer *message, const struct rpc_answer *answer);
+void rpc_send_status(struct rpc_call *call, const struct rpc_answer *answer);
+void rpc_send_part(struct rpc_call *call, grpc_byte_buffer *message, bool first); /* one of a stream */
+
+/* rpc_slot.c: names of calls. gRPC thread only. */
+bool rpc_slots_init(struct rpc_server *server);
+void rpc_slots_free(struct rpc_server *server);
+uint64_t rpc_slot_take(struct rpc_call *call); /* 0 if all are taken */
+void rpc_slot_cancel(struct rpc_call *call);   /* tells the loop that the call is over */
+void rpc_slot_drop(struct rpc_call *call);     /* gives back a slot that the loop never heard of */
+void rpc_slot_answer(struct rpc_server *server, const struct rpc_answer_box *box);
+
+/* rpc_health.c. gRPC thread only. */
+void rpc_health_body(struct rpc_call *call, struct bytes message);
+void rpc_health_written(struct rpc_call *call, bool ok);
+void rpc_health_leave(struct rpc_call *call);
+void rpc_health_update(struct rpc_server *server); /* tells all watchers when `serving` has changed */
+
+/* rpc_thread.c: the gRPC thread. */
+void *rpc_thread_run(void *server);
+bool rpc_door_open(struct rpc_server *server, struct rpc_door *door, bool reads_body);
+
+#endif

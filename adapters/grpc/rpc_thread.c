@@ -1,0 +1,163 @@
+/* The gRPC thread: one completion queue, one thread, everything of gRPC and protobuf. More threads only cost CPU on the
+ * small machines that Stead is made for.
+ *
+ * A turn: pop all answers, look at the wishes of the loop thread (health, drain, stop), sleep on the queue, handle one
+ * completion. The loop thread wakes it by an empty batch on a call of a lame channel, the one public way to put a tag
+ * into a completion queue from outside; it does so only if the `answers` ring says that this thread sleeps.
+ *
+ * Leaving, in the order that gRPC wants: shut the doors; once the grace is over cancel all calls; when doors and calls
+ * are gone, shut the queue; end at its last event. */
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "adapters/grpc/rpc_inside.h"
+#include "adapters/grpc/rpc_library.h"
+
+enum {
+    WAITING_CALLS_BUSY = 16, /* requests kept outstanding for ExecuteFunction; more would cost in gRPC's tag lists */
+    WAITING_CALLS_OTHER = 2,
+    TICK_NS = 250 * 1000 * 1000,
+    METADATA_BYTES_MAX = 16 * 1024,
+    STREAMS_MAX = 512,
+    HANDSHAKE_MS_MAX = 5000,
+    PING_INTERVAL_MS_MIN = 5000,
+};
+
+static grpc_arg number_arg(const char *key, size_t value)
+{
+    return (grpc_arg){ .type = GRPC_ARG_INTEGER,
+                       .key = (char *)key,
+                       .value.integer = value < INT_MAX ? (int)value : INT_MAX };
+}
+
+/* Compression is off: a small message could unpack to any size, past the memory quota. */
+static grpc_server *door_create(const struct rpc_server_options *options)
+{
+    grpc_resource_quota *quota = grpc_resource_quota_create("stead");
+    grpc_resource_quota_resize(quota, options->quota_bytes);
+    grpc_arg args[] = {
+        { .type = GRPC_ARG_POINTER,
+          .key = (char *)GRPC_ARG_RESOURCE_QUOTA,
+          .value.pointer = { .p = quota, .vtable = grpc_resource_quota_arg_vtable() } },
+        number_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
+        number_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->deploy_bytes_max),
+        number_arg(GRPC_ARG_MAX_METADATA_SIZE, METADATA_BYTES_MAX),
+        number_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_MAX),
+        number_arg(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_MS_MAX),
+        number_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, PING_INTERVAL_MS_MIN),
+        number_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+    };
+    grpc_channel_args all = { .num_args = sizeof args / sizeof args[0], .args = args };
+    grpc_server *server = grpc_server_create(&all, NULL);
+    grpc_resource_quota_unref(quota);
+    return server;
+}
+
+bool rpc_door_open(struct rpc_server *server, struct rpc_door *door, bool reads_body)
+{
+    door->server = server;
+    door->reads_body = reads_body;
+    door->grpc = door_create(&server->options);
+    if (!door->grpc)
+        return false;
+    grpc_server_register_completion_queue(door->grpc, server->queue, NULL);
+    for (size_t i = 0; i < RPC_METHOD_COUNT; i++) {
+        door->registered[i] = grpc_server_register_method(
+            door->grpc, rpc_methods[i].path, NULL,
+            reads_body ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE, 0);
+        if (!door->registered[i])
+            return false;
+    }
+    grpc_server_start(door->grpc);
+    server->doors_open++;
+    for (size_t i = 0; i < RPC_METHOD_COUNT; i++) {
+        bool busy = rpc_methods[i].type == RPC_METHOD_REQUEST && rpc_methods[i].kind == RPC_EXECUTE;
+        for (int n = 0; n < (busy ? WAITING_CALLS_BUSY : WAITING_CALLS_OTHER); n++)
+            rpc_call_await(door, &rpc_methods[i]);
+    }
+    for (int n = 0; n < WAITING_CALLS_OTHER; n++)
+        rpc_call_await(door, &rpc_method_unknown);
+    return true;
+}
+
+static void answers_pop(struct rpc_server *server)
+{
+    struct rpc_answer_box *box;
+    while ((box = ring_pop(&server->answers))) {
+        bool owned = !box->is_static;
+        rpc_slot_answer(server, box);
+        if (owned)
+            free(box);
+    }
+}
+
+static void shutdown_begin(struct rpc_server *server)
+{
+    server->shutdown_begun = true;
+    for (size_t i = 0; i < RPC_DOOR_COUNT; i++)
+        if (server->doors[i].grpc)
+            grpc_server_shutdown_and_notify(server->doors[i].grpc, server->queue, &server->tag_shut);
+}
+
+static void calls_cancel(struct rpc_server *server)
+{
+    server->all_cancelled = true;
+    for (size_t i = 0; i < RPC_DOOR_COUNT; i++)
+        if (server->doors[i].grpc)
+            grpc_server_cancel_all_calls(server->doors[i].grpc);
+}
+
+static void wishes_heed(struct rpc_server *server)
+{
+    rpc_health_update(server);
+    if (atomic_load(&server->draining) && !server->shutdown_begun)
+        shutdown_begin(server);
+    if (!server->stop_seen)
+        return;
+    if (!server->all_cancelled && server->active > 0 && rpc_now_ns() >= atomic_load(&server->stop_at_ns))
+        calls_cancel(server);
+    if (server->doors_open > 0 || server->calls > 0 || server->queue_closed)
+        return;
+    grpc_completion_queue_shutdown(server->queue);
+    server->queue_closed = true;
+}
+
+/* While the server stops, its deadline may be nearer than the tick. */
+static gpr_timespec sleep_until(struct rpc_server *server)
+{
+    int64_t now = rpc_now_ns();
+    int64_t until = now + TICK_NS;
+    if (!ring_sleep(&server->answers))
+        until = now;
+    else if (server->stop_seen && !server->all_cancelled && server->active > 0)
+        until = atomic_load(&server->stop_at_ns) < until ? atomic_load(&server->stop_at_ns) : until;
+    return rpc_timespec(until);
+}
+
+void *rpc_thread_run(void *argument)
+{
+    struct rpc_server *server = argument;
+    int64_t swept_ns = rpc_now_ns();
+    for (;;) {
+        answers_pop(server);
+        wishes_heed(server);
+        gpr_timespec until = sleep_until(server);
+        grpc_event event = grpc_completion_queue_next(server->queue, until, NULL);
+        ring_awake(&server->answers);
+        if (event.type == GRPC_QUEUE_SHUTDOWN)
+            return NULL;
+        if (event.type == GRPC_OP_COMPLETE) {
+            struct rpc_tag *tag = event.tag;
+            server->doors_open -= tag->kind == RPC_TAG_SHUT;
+            server->stop_seen |= tag->kind == RPC_TAG_STOP;
+            if (tag->call)
+                rpc_call_event(tag, event.success); /* may free the tag */
+        }
+        int64_t now = rpc_now_ns();
+        if (server->bodies && now - swept_ns >= TICK_NS) {
+            swept_ns = now;
+            rpc_call_sweep(server, now);
+        }
+    }
+}
