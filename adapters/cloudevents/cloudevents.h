@@ -143,7 +143,7 @@ void cloudevents_digest_text(uint64_t digest, char ret_hex[CLOUDEVENTS_DIGEST_HE
 bool cloudevents_request_id_of(const struct cloudevents_header *headers, size_t count, struct bytes *ret_id,
                                struct cloudevents_error *error);
 
-/* True for application/json, text/json and every +json type, parameters allowed. */
+/* True if the subtype is json or ends in +json; parameters are allowed. */
 bool cloudevents_is_json(struct bytes media_type);
 /* True for JSON, text/anything and +xml. */
 bool cloudevents_is_text(struct bytes media_type);

@@ -1,0 +1,92 @@
+/* Request ids and input digests. The id is a cryptographic hash, because a caller must not be able to build an id that
+ * collides with a stranger's; the digest only tells an honest retry from a different input, so a fast hash will do. */
+#include "adapters/cloudevents/internal.h"
+#include "adapters/cloudevents/names.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/evp.h>
+#include <xxhash.h>
+
+static void hash_or_die(bool done)
+{
+    if (!done) {
+        fputs("stead: hashing failed: out of memory or a broken OpenSSL\n", stderr);
+        abort();
+    }
+}
+
+void cloudevents_request_id(struct bytes function, struct bytes source, struct bytes id,
+                            char ret_hex[CLOUDEVENTS_REQUEST_ID_HEX + 1])
+{
+    struct bytes parts[] = { function, source, id };
+    uint8_t digest[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    hash_or_die(context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1);
+    for (size_t i = 0; i < 3; i++) {
+        hash_or_die(i == 0 || EVP_DigestUpdate(context, "", 1) == 1);
+        hash_or_die(EVP_DigestUpdate(context, parts[i].at, parts[i].length) == 1);
+    }
+    hash_or_die(EVP_DigestFinal_ex(context, digest, NULL) == 1);
+    EVP_MD_CTX_free(context);
+    for (size_t i = 0; i < CLOUDEVENTS_REQUEST_ID_HEX / 2; i++) {
+        snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
+    }
+}
+
+static void digest_part(XXH3_state_t *state, struct bytes part)
+{
+    uint8_t length[8];
+    for (size_t i = 0; i < sizeof length; i++) {
+        length[i] = (uint8_t)((uint64_t)part.length >> (8 * i));
+    }
+    XXH3_64bits_update(state, length, sizeof length);
+    if (part.length > 0) {
+        XXH3_64bits_update(state, part.at, part.length);
+    }
+}
+
+uint64_t cloudevents_digest(struct event event)
+{
+    static const char *const names[] = { "type", "subject", "dataschema", "datacontenttype" };
+    XXH3_state_t *state = XXH3_createState();
+    hash_or_die(state != NULL && XXH3_64bits_reset(state) == XXH_OK);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct bytes value = { NULL, 0 };
+        event_find(event.block, names[i], &value);
+        digest_part(state, value);
+    }
+    digest_part(state, event.data);
+    uint64_t digest = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return digest;
+}
+
+void cloudevents_digest_text(uint64_t digest, char ret_hex[CLOUDEVENTS_DIGEST_HEX + 1])
+{
+    snprintf(ret_hex, CLOUDEVENTS_DIGEST_HEX + 1, "%016" PRIx64, digest);
+}
+
+bool cloudevents_request_id_of(const struct cloudevents_header *headers, size_t count, struct bytes *ret_id,
+                               struct cloudevents_error *error)
+{
+    struct bytes id;
+    error->reason = CLOUDEVENTS_NONE;
+    if (cloudevents_header_find(headers, count, "stead-request-id", &id)) {
+        if (!cloudevents_request_id_valid(id)) {
+            return cloudevents_fail(error, CLOUDEVENTS_BAD_CHARACTER, bytes_of("stead-request-id"),
+                                    "the header stead-request-id must be 1 to %d printable ASCII characters other than "
+                                    "space . * >",
+                                    CLOUDEVENTS_REQUEST_ID_BYTES_MAX);
+        }
+        *ret_id = id;
+        return true;
+    }
+    if (cloudevents_header_find(headers, count, "Nats-Msg-Id", &id) && cloudevents_request_id_valid(id)) {
+        *ret_id = id;
+        return true;
+    }
+    return false;
+}
