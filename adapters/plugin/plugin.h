@@ -58,6 +58,7 @@ enum plugin_event_kind {
     PLUGIN_LOG,     /* `log_source`, `log_level`, `stream` (0 = none), `text` */
     PLUGIN_BROKEN,  /* `text` says what it did; it has been killed */
     PLUGIN_EXITED,  /* `exit_*`, `start_error`, `text` = the last 4 KiB of stderr, or why it could not start */
+    PLUGIN_SPAWNER_GONE, /* `worker` is 0: every worker has EXITED and none can start any more; the daemon must end */
 };
 
 enum plugin_error_class { PLUGIN_RETRY, PLUGIN_PERMANENT, PLUGIN_THROTTLE };
