@@ -35,8 +35,8 @@ struct core *core_copy(void *to, const struct core *from);
 /* What people and metrics may look at. Gauges are derived; counters only grow. */
 struct core_view {
     uint32_t calls, deliveries, queued, running, functions, functions_ready, workers, workers_idle;
-    uint32_t credits;    /* messages asked for and not yet delivered */
-    uint8_t instance;    /* enum instance_state */
+    uint32_t credits; /* messages asked for and not yet delivered */
+    uint8_t instance; /* enum instance_state */
     uint8_t link_up;
     uint64_t steps;
     uint64_t inputs[INPUT_COUNT], effects[EFFECT_COUNT];

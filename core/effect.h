@@ -47,7 +47,7 @@ enum effect_kind {
 #define X(name, meaning) EFFECT_##name,
     EFFECTS(X)
 #undef X
-    EFFECT_COUNT
+        EFFECT_COUNT
 };
 
 struct effect {

@@ -39,7 +39,7 @@ enum input_kind {
 #define X(name, meaning) INPUT_##name,
     INPUTS(X)
 #undef X
-    INPUT_COUNT
+        INPUT_COUNT
 };
 
 enum error_class { ERROR_RETRY, ERROR_PERMANENT, ERROR_THROTTLE };

@@ -25,8 +25,8 @@ struct settings {
     uint64_t call_budget_ns_max; /* a request without a deadline gets this; also the cap */
     uint64_t silence_ns_max;     /* a connection that says nothing for so long is cut */
     uint64_t retry_ns_base, retry_ns_max;
-    uint32_t starts_max;         /* executions begun per request beside charged attempts; more is POISON */
-    uint8_t jitter;              /* enum jitter */
+    uint32_t starts_max; /* executions begun per request beside charged attempts; more is POISON */
+    uint8_t jitter;      /* enum jitter */
 };
 
 #endif

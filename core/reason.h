@@ -37,7 +37,7 @@ enum reason {
 #define X(name, meaning) REASON_##name,
     REASONS(X)
 #undef X
-    REASON_COUNT
+        REASON_COUNT
 };
 
 /* The terminal outcomes of a request (exactly one each). X(NAME, text used on the wire) */
@@ -53,7 +53,7 @@ enum end {
 #define X(name, text) END_##name,
     ENDS(X)
 #undef X
-    END_COUNT
+        END_COUNT
 };
 
 const char *reason_name(enum reason reason);    /* "FUNCTION_NOT_FOUND"; never NULL */

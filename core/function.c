@@ -1,0 +1,227 @@
+/* A function is what is deployed under one name. A new version is built and one worker of it is started (the probe)
+ * while the version before goes on serving; only when the probe has shaken hands does the new one take over, and workers
+ * of the old one end with what they run. A version that does not build or does not start changes nothing. */
+#include "core/banned.h"
+#include "core/machine.h"
+
+enum {
+    CONSUMER_RETRY_NS = 1000000000,
+    START_PAUSE_NS = 100000000,
+    START_PAUSE_DOUBLINGS = 6,
+    START_FAILURES_CHARGED = 3
+};
+
+static const uint32_t function_next[FUNCTION_COUNT] = {
+#define X(name, next) [FUNCTION_##name] = (next),
+    FUNCTION_STATES(X)
+#undef X
+};
+
+static void function_become(struct core *core, uint32_t index, enum function_state next)
+{
+    struct function *function = function_at(core, index);
+    ASSERT(next < FUNCTION_COUNT);
+    ASSERT(function_next[function->row.state] & 1u << next);
+    function->row.state = (uint8_t)next;
+}
+
+static void function_announce(struct core *core, uint32_t index, enum reason reason)
+{
+    const struct function *function = function_at(core, index);
+    struct effect *state = emit(core, EFFECT_FUNCTION_STATE);
+    state->about = pool_handle(core, &core->functions, index);
+    state->key = function->row.state == FUNCTION_READY ? function->current.key : function->candidate.key;
+    state->code = (uint16_t)reason;
+    state->count = function->row.state;
+}
+
+/* Workers of a version that is not to serve are stopped by the pump. */
+static void function_replace(struct core *core, uint32_t index)
+{
+    function_at(core, index)->stale_workers = true;
+    function_dirty(core, index);
+}
+
+static void function_build(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    function_become(core, index, FUNCTION_BUILDING);
+    function->announced = false;
+    function->build_operation = operation_new(core, pool_handle(core, &core->functions, index));
+    struct effect *build = emit(core, EFFECT_BUILD);
+    build->operation = function->build_operation;
+    build->about = pool_handle(core, &core->functions, index);
+    build->key = function->candidate.key;
+    function_replace(core, index);
+}
+
+static uint32_t function_new(struct core *core, const struct input *input)
+{
+    uint32_t index = pool_take(core, &core->functions);
+    if (index == NOWHERE) {
+        return NOWHERE;
+    }
+    struct function *function = function_at(core, index);
+    *function = (struct function){ .row = function->row, .name = input->as.function.name };
+    function->queue = LIST_EMPTY;
+    function->ready = LIST_EMPTY;
+    function->dirty_next = NOWHERE;
+    function->language = input->as.function.language;
+    index_add_function(core, index);
+    return index;
+}
+
+void function_set(struct core *core, const struct input *input)
+{
+    uint32_t index = index_find_function(core, input->as.function.name);
+    index = index == NOWHERE ? function_new(core, input) : index;
+    if (index == NOWHERE) {
+        struct effect *state = emit(core, EFFECT_FUNCTION_STATE);
+        state->key = input->as.function.version;
+        state->code = REASON_QUEUE_FULL;
+        state->count = FUNCTION_FAILED;
+        return;
+    }
+    struct function *function = function_at(core, index);
+    bool serves = function->serving && key_equal(function->current.key, input->as.function.version);
+    bool trying = key_equal(function->candidate.key, input->as.function.version) &&
+                  (function->row.state == FUNCTION_BUILDING || function->row.state == FUNCTION_PROBING);
+    if (trying) {
+        return;
+    }
+    function->candidate = (struct version){
+        .key = input->as.function.version,
+        .timeout_ns = input->as.function.timeout_ns,
+        .keep_alive_ns = input->as.function.keep_alive_ns,
+        .retries_max = input->as.function.retries_max,
+        .concurrency = input->as.function.concurrency == 0 ? 1 : input->as.function.concurrency,
+        .workers_max = input->as.function.workers_max == 0 ? 1 : input->as.function.workers_max,
+    };
+    if (!serves) {
+        function_build(core, index);
+        return;
+    }
+    function->build_operation = 0;
+    if (function->row.state != FUNCTION_READY) {
+        function_become(core, index, FUNCTION_READY);
+    }
+    function_announce(core, index, REASON_NONE);
+    function_replace(core, index);
+}
+
+void function_built(struct core *core, uint32_t index, const struct input *input)
+{
+    struct function *function = function_at(core, index);
+    if (function->row.state != FUNCTION_BUILDING || function->build_operation != input->answers) {
+        return;
+    }
+    if (input->outcome != OUTCOME_DONE) {
+        function_become(core, index, FUNCTION_FAILED);
+        function_announce(core, index, input->code == REASON_NONE ? REASON_BUILD_FAILED : (enum reason)input->code);
+        return;
+    }
+    function_become(core, index, FUNCTION_PROBING);
+    if (!worker_start(core, index, function->candidate.key, true)) {
+        function_become(core, index, FUNCTION_FAILED);
+        function_announce(core, index, REASON_RUNTIME_UNAVAILABLE);
+    }
+    function_dirty(core, index);
+}
+
+void function_probed(struct core *core, uint32_t index, bool ready, enum reason reason)
+{
+    struct function *function = function_at(core, index);
+    if (function->row.state != FUNCTION_PROBING) {
+        return;
+    }
+    if (!ready) {
+        function_become(core, index, FUNCTION_FAILED);
+        function_announce(core, index, reason);
+        return;
+    }
+    function->current = function->candidate;
+    function->serving = true;
+    function->execute_ns = 0;
+    function->start_after_ns = 0;
+    function_become(core, index, FUNCTION_READY);
+    if (function->consumer_ready) {
+        function->announced = true;
+        function_announce(core, index, REASON_NONE);
+    }
+    function_replace(core, index);
+}
+
+/* A process that did not come up: wait before the next, and after several let the oldest message pay for it, so that it
+ * does not wait for ever. */
+void function_start_failed(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    uint32_t doublings =
+        function->start_failures < START_PAUSE_DOUBLINGS ? function->start_failures : START_PAUSE_DOUBLINGS;
+    function->start_after_ns = core->now_ns + ((uint64_t)START_PAUSE_NS << doublings);
+    bool none_left = function->workers == 1;
+    if (none_left && function->start_failures >= START_FAILURES_CHARGED && function->queue.count > 0) {
+        struct blob none = { 0 };
+        delivery_failed(core, function->queue.first, REASON_PLUGIN_NOT_STARTED, ERROR_RETRY, 0, &none);
+    }
+    function_dirty(core, index);
+}
+
+void function_removed(struct core *core, const struct input *input)
+{
+    uint32_t index = index_find_function(core, input->as.function.name);
+    if (index == NOWHERE || function_at(core, index)->row.state == FUNCTION_RETIRING) {
+        return;
+    }
+    struct function *function = function_at(core, index);
+    function_become(core, index, FUNCTION_RETIRING);
+    function->serving = false;
+    function->build_operation = 0;
+    function_announce(core, index, REASON_NONE);
+    function_replace(core, index);
+}
+
+void function_consumer_ask(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    ASSERT(!function->consumer_ready);
+    function->consumer_operation = operation_new(core, pool_handle(core, &core->functions, index));
+    function->consumer_epoch = core->epoch;
+    function->consumer_retry_ns = core->now_ns + CONSUMER_RETRY_NS;
+    struct effect *ensure = emit(core, EFFECT_ENSURE_CONSUMER);
+    ensure->operation = function->consumer_operation;
+    ensure->about = pool_handle(core, &core->functions, index);
+}
+
+void function_consumer_ready(struct core *core, uint32_t index, const struct input *input)
+{
+    struct function *function = function_at(core, index);
+    if (function->consumer_operation != input->answers || function->consumer_epoch != core->epoch || !core->link_up) {
+        return;
+    }
+    function->consumer_operation = 0;
+    if (input->outcome != OUTCOME_DONE) {
+        return; /* Asked again at consumer_retry_ns. */
+    }
+    function->consumer_ready = true;
+    function->fresh_after = input->as.consumer.fresh_after;
+    if (function->row.state == FUNCTION_READY && !function->announced) {
+        function->announced = true;
+        function_announce(core, index, REASON_NONE);
+    }
+    function_dirty(core, index);
+}
+
+void function_link_down(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    function->consumer_ready = false;
+    function->consumer_operation = 0;
+    function->consumer_retry_ns = 0;
+    function_outstanding(core, index, 0);
+}
+
+void function_timer(struct core *core, uint32_t index)
+{
+    function_dirty(core, index);
+}

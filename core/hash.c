@@ -1,0 +1,163 @@
+/* The hash of a core's meaning: live rows field by field, never memory, since padding and free rows mean nothing.
+ * Counters for people (inputs seen, effects emitted) are left out; everything that a later decision reads is in. */
+#include "core/banned.h"
+#include "core/draw.h"
+#include "core/machine.h"
+
+static void mix(uint64_t *hash, uint64_t value)
+{
+    *hash = draw_mix(*hash ^ (value + UINT64_C(0x9e3779b97f4a7c15)));
+}
+
+static void mix_key(uint64_t *hash, struct key key)
+{
+    mix(hash, key.hi);
+    mix(hash, key.lo);
+}
+
+static void mix_blob(uint64_t *hash, struct blob blob)
+{
+    mix(hash, (uint64_t)blob.slot << 32 | blob.length);
+}
+
+static void mix_version(uint64_t *hash, const struct version *version)
+{
+    mix_key(hash, version->key);
+    mix(hash, version->timeout_ns);
+    mix(hash, version->keep_alive_ns);
+    mix(hash, (uint64_t)version->retries_max << 32 | (uint64_t)version->concurrency << 16 | version->workers_max);
+}
+
+static void mix_call(uint64_t *hash, const struct call *call)
+{
+    mix_key(hash, call->request);
+    mix_blob(hash, call->blob);
+    const uint64_t fields[] = { call->digest,  call->reference, call->operation, call->deadline_ns,
+                                call->poll_ns, call->function,  call->tries,     call->operation_epoch };
+    for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        mix(hash, fields[i]);
+    }
+}
+
+static void mix_delivery(uint64_t *hash, const struct delivery *delivery)
+{
+    mix_key(hash, delivery->request);
+    mix_blob(hash, delivery->message);
+    mix_blob(hash, delivery->result);
+    const uint64_t fields[] = {
+        delivery->digest,       delivery->sequence,    delivery->operation,       delivery->revision,
+        delivery->nonce,        delivery->extend_ns,   delivery->after_ns,        delivery->deadline_ns,
+        delivery->started_ns,   delivery->function,    delivery->worker,          delivery->epoch,
+        delivery->attempts,     delivery->starts,      delivery->operation_epoch, delivery->end,
+        delivery->reason,       delivery->tries,       delivery->stream,          delivery->error_class,
+        delivery->has_reply_to, delivery->needs_claim,
+    };
+    for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        mix(hash, fields[i]);
+    }
+}
+
+static void mix_worker(uint64_t *hash, const struct worker *worker)
+{
+    mix_key(hash, worker->version);
+    const uint64_t fields[] = { worker->function,      worker->concurrency, worker->stream_last, worker->zombies,
+                                worker->running.count, worker->started_ns,  worker->probe,       worker->overdue,
+                                worker->gone,          worker->exit_reason, worker->node.linked };
+    for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        mix(hash, fields[i]);
+    }
+}
+
+static void mix_function(uint64_t *hash, const struct function *function)
+{
+    mix_key(hash, function->name);
+    mix_version(hash, &function->current);
+    mix_version(hash, &function->candidate);
+    const uint64_t fields[] = {
+        function->dirty,
+        function->serving,
+        function->consumer_ready,
+        function->active,
+        function->announced,
+        function->stale_workers,
+        function->language,
+        function->start_failures,
+        function->outstanding,
+        function->pending,
+        function->in_hand,
+        function->workers,
+        function->starting,
+        function->queue.count,
+        function->queue.first,
+        function->ready.count,
+        function->ready.first,
+        function->build_operation,
+        function->consumer_operation,
+        function->fresh_after,
+        function->start_after_ns,
+        function->pulled_ns,
+        function->consumer_retry_ns,
+        function->execute_ns,
+        function->start_ns,
+        function->references,
+        function->pull_epoch,
+        function->consumer_epoch,
+    };
+    for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        mix(hash, fields[i]);
+    }
+}
+
+static void mix_row(struct core *core, uint64_t *hash, enum table table, uint32_t index)
+{
+    switch (table) {
+    case TABLE_CALL:
+        mix_call(hash, call_at(core, index));
+        break;
+    case TABLE_DELIVERY:
+        mix_delivery(hash, delivery_at(core, index));
+        break;
+    case TABLE_FUNCTION:
+        mix_function(hash, function_at(core, index));
+        break;
+    default:
+        mix_worker(hash, worker_at(core, index));
+    }
+}
+
+static void mix_pool(struct core *core, uint64_t *hash, const struct pool *pool)
+{
+    mix(hash, pool->live);
+    mix(hash, pool->free_first);
+    for (uint32_t at = 0; at < pool->rows; at++) {
+        const struct row *row = pool_row(core, pool, at);
+        if (row->generation == 0) {
+            continue;
+        }
+        mix(hash, (uint64_t)at << 32 | (uint64_t)row->generation << 8 | row->state);
+        if (row->state != 0) {
+            mix_row(core, hash, (enum table)pool->table, at);
+        }
+    }
+}
+
+uint64_t core_hash(const struct core *read_only)
+{
+    struct core *core = (struct core *)(uintptr_t)read_only;
+    uint64_t hash = core->seed;
+    const uint64_t fields[] = {
+        core->now_ns,     core->heard_ns,    core->drain_until_ns, core->full_until_ns,    (uint64_t)core->clock_ns_min,
+        core->operations, core->epoch,       core->in_hand,        core->outstanding,      (uint64_t)core->clock_ns_max,
+        core->extra,      core->active,      core->blobs,          core->dirty_first,      core->sweep_calls,
+        core->link_up,    core->clock_known, core->draining,       core->sweep_deliveries, core->sweep_functions,
+        core->stopped,    core->instance,    core->heap_count,     timers_next(core),
+    };
+    for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        mix(&hash, fields[i]);
+    }
+    mix_pool(core, &hash, &core->calls);
+    mix_pool(core, &hash, &core->deliveries);
+    mix_pool(core, &hash, &core->functions);
+    mix_pool(core, &hash, &core->workers);
+    return hash;
+}

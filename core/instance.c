@@ -1,0 +1,53 @@
+/* The instance is this process as others see it: Available, Busy (no free slot) or ShuttingDown. A drain stops the pulls,
+ * hands back what has not started, lets the rest finish, and ends at the latest after its grace. */
+#include "core/banned.h"
+#include "core/machine.h"
+
+static const uint32_t instance_next[INSTANCE_COUNT] = {
+#define X(name, next) [INSTANCE_##name] = (next),
+    INSTANCE_STATES(X)
+#undef X
+};
+
+static void instance_become(struct core *core, enum instance_state next)
+{
+    if (core->instance == next) {
+        return;
+    }
+    ASSERT(next < INSTANCE_COUNT);
+    ASSERT(instance_next[core->instance] & 1u << next);
+    core->instance = (uint8_t)next;
+    emit(core, EFFECT_INSTANCE_STATE)->count = next;
+}
+
+void instance_update(struct core *core)
+{
+    if (!core->draining) {
+        instance_become(core, core->in_hand >= core->limits.slots ? INSTANCE_BUSY : INSTANCE_AVAILABLE);
+    }
+}
+
+void instance_drain(struct core *core, const struct input *input)
+{
+    if (core->draining) {
+        return;
+    }
+    core->draining = true;
+    core->drain_until_ns = core->now_ns + input->as.drain.grace_ns;
+    instance_become(core, INSTANCE_SHUTTING_DOWN);
+    core->sweep_functions = 0;
+    for (uint32_t at = 0; at < core->functions.rows; at++) {
+        if (function_at(core, at)->row.state != FUNCTION_FREE) {
+            function_dirty(core, at);
+        }
+    }
+    timer_set(core, timer_of_core(core), core->now_ns);
+}
+
+void instance_drained(struct core *core)
+{
+    if (core->draining && !core->stopped && core->deliveries.live == 0 && core->calls.live == 0) {
+        core->stopped = true;
+        emit(core, EFFECT_STOPPED);
+    }
+}

@@ -1,0 +1,129 @@
+/* The link is the broker connection as the core sees it. Each connection is an epoch; facts of a passed one are ignored.
+ * When a link comes up, everything that waits for the broker asks again, a few per step (the sweep). A link that says
+ * nothing although pulls with heartbeats are out is cut. */
+#include "core/banned.h"
+#include "core/machine.h"
+
+enum { CLOCK_JUMP_NS = 1000000000 };
+
+void link_up(struct core *core, const struct input *input)
+{
+    if (core->link_up) {
+        link_down(core, input);
+    }
+    core->link_up = true;
+    core->epoch = input->epoch;
+    core->heard_ns = core->now_ns;
+    core->sweep_calls = 0;
+    core->sweep_deliveries = 0;
+    core->sweep_functions = 0;
+    timer_set(core, timer_of_core(core), core->now_ns + core->settings.silence_ns_max);
+}
+
+void link_down(struct core *core, const struct input *input)
+{
+    if (!core->link_up || (input->kind == INPUT_LINK_DOWN && input->epoch != core->epoch)) {
+        return;
+    }
+    core->link_up = false;
+    core->clock_known = false;
+    for (uint32_t at = 0; at < core->functions.rows; at++) {
+        if (function_at(core, at)->row.state != FUNCTION_FREE) {
+            function_link_down(core, at);
+            function_dirty(core, at);
+        }
+    }
+}
+
+/* After a step of the offset the age of a message counts from its arrival until the next sample agrees. */
+void link_clock(struct core *core, const struct input *input)
+{
+    int64_t least = input->as.clock.offset_ns_min, most = input->as.clock.offset_ns_max;
+    if (input->epoch != core->epoch || least > most) {
+        return;
+    }
+    bool jumped =
+        core->clock_known && (least > core->clock_ns_max + CLOCK_JUMP_NS || most < core->clock_ns_min - CLOCK_JUMP_NS);
+    core->clock_known = !jumped;
+    core->clock_ns_min = least;
+    core->clock_ns_max = most;
+}
+
+uint64_t link_age_ns(const struct core *core, int64_t stored_ns)
+{
+    if (!core->clock_known || stored_ns <= 0) {
+        return 0;
+    }
+    uint64_t broker_ns = (uint64_t)core->clock_ns_min + core->now_ns; /* Wraps; the difference below is what counts. */
+    int64_t age_ns = (int64_t)(broker_ns - (uint64_t)stored_ns);
+    return age_ns > 0 ? (uint64_t)age_ns : 0;
+}
+
+void link_timer(struct core *core)
+{
+    if (core->draining && !core->stopped && core->drain_until_ns <= core->now_ns) {
+        core->stopped = true;
+        emit(core, EFFECT_STOPPED);
+    }
+    if (core->link_up && core->outstanding > 0 && core->now_ns - core->heard_ns > core->settings.silence_ns_max) {
+        core->heard_ns = core->now_ns;
+        emit(core, EFFECT_RECONNECT);
+    }
+    uint64_t due = core->link_up ? core->now_ns + core->settings.silence_ns_max / 2 : CORE_NEVER;
+    if (core->draining && !core->stopped && core->drain_until_ns < due) {
+        due = core->drain_until_ns;
+    }
+    timer_set(core, timer_of_core(core), due);
+}
+
+bool link_sweeping(const struct core *core)
+{
+    return core->link_up &&
+           (core->sweep_calls != NOWHERE || core->sweep_deliveries != NOWHERE || core->sweep_functions != NOWHERE);
+}
+
+/* A delivery that waits for the broker asks again; an outcome that was lost with the link is unknown. */
+static void sweep_delivery(struct core *core, uint32_t index)
+{
+    struct delivery *delivery = delivery_at(core, index);
+    switch (delivery->row.state) {
+    case DELIVERY_FREE:
+        return;
+    case DELIVERY_QUEUED:
+    case DELIVERY_RUNNING:
+        delivery_arm(core, index);
+        return;
+    case DELIVERY_CLAIMING:
+        delivery_become(core, index, DELIVERY_READING);
+        break;
+    case DELIVERY_CHARGING:
+        delivery_become(core, index, DELIVERY_RECHECKING);
+        break;
+    default:
+        break;
+    }
+    delivery_issue(core, index);
+}
+
+void link_sweep(struct core *core)
+{
+    while (core->sweep_functions < core->functions.rows) {
+        uint32_t at = core->sweep_functions++;
+        if (function_at(core, at)->row.state != FUNCTION_FREE) {
+            function_dirty(core, at);
+        }
+    }
+    core->sweep_functions = NOWHERE;
+    while (core->sweep_deliveries < core->deliveries.rows && emit_room(core)) {
+        sweep_delivery(core, core->sweep_deliveries++);
+    }
+    while (core->sweep_calls < core->calls.rows && emit_room(core)) {
+        call_link_up(core, core->sweep_calls++);
+    }
+    if (core->sweep_deliveries >= core->deliveries.rows) {
+        core->sweep_deliveries = NOWHERE;
+    }
+    if (core->sweep_calls >= core->calls.rows) {
+        core->sweep_calls = NOWHERE;
+    }
+}

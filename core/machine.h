@@ -1,0 +1,84 @@
+/* What the machines say to each other. Every handler may emit at most EFFECTS_PER_HANDLER effects; work that could need
+ * more marks a function dirty or starts a sweep and goes on later in the step, or at the next one. */
+#ifndef STEAD_CORE_MACHINE_H
+#define STEAD_CORE_MACHINE_H
+
+#include "core/emit.h"
+#include "core/index.h"
+#include "core/list.h"
+#include "core/pool.h"
+#include "core/state.h"
+#include "core/timers.h"
+
+/* call.c: a waiting caller */
+void call_submitted(struct core *core, const struct input *input);
+void call_cancelled(struct core *core, uint32_t index);
+void call_published(struct core *core, uint32_t index, const struct input *input);
+void call_fetched(struct core *core, uint32_t index, const struct input *input, struct blob *blob);
+void call_timer(struct core *core, uint32_t index);
+void call_link_up(struct core *core, uint32_t index);
+/* Answers every call that waits for `request`; true if there was one. The blob is only borrowed. */
+bool calls_answer(struct core *core, struct key request, uint64_t digest, enum end end, enum reason reason,
+                  uint32_t attempts, struct blob blob);
+
+/* delivery.c: a message in hand, up to its execution */
+void delivery_arrived(struct core *core, const struct input *input);
+void delivery_become(struct core *core, uint32_t index, enum delivery_state next);
+void delivery_issue(struct core *core, uint32_t index); /* sends the request that the present state waits for */
+void delivery_timer(struct core *core, uint32_t index);
+void delivery_arm(struct core *core, uint32_t index);
+void delivery_executed(struct core *core, uint32_t index, uint32_t worker, uint16_t stream);
+void delivery_wait(struct core *core, uint32_t index);
+void delivery_requeue(struct core *core, uint32_t index);
+void delivery_hand_back(struct core *core, uint32_t index, uint64_t delay_ns);
+void delivery_free(struct core *core, uint32_t index);
+struct node_place delivery_node(const struct core *core);
+
+/* settle.c: from the end of an execution to the ack */
+void delivery_ended(struct core *core, uint32_t index, enum end end, enum reason reason, struct blob *result);
+void delivery_failed(struct core *core, uint32_t index, enum reason reason, enum error_class class, uint64_t after_ns,
+                     struct blob *error);
+void delivery_published(struct core *core, uint32_t index, const struct input *input);
+void delivery_fetched(struct core *core, uint32_t index, const struct input *input, struct blob *blob);
+void delivery_ledger(struct core *core, uint32_t index, const struct input *input);
+
+/* function.c: what is deployed; pump.c: its queue, workers and credit */
+void function_set(struct core *core, const struct input *input);
+void function_removed(struct core *core, const struct input *input);
+void function_built(struct core *core, uint32_t index, const struct input *input);
+void function_consumer_ready(struct core *core, uint32_t index, const struct input *input);
+void function_probed(struct core *core, uint32_t index, bool ready, enum reason reason);
+void function_start_failed(struct core *core, uint32_t index);
+void function_link_down(struct core *core, uint32_t index);
+void function_timer(struct core *core, uint32_t index);
+void function_dirty(struct core *core, uint32_t index);
+void function_pump(struct core *core, uint32_t index);
+void function_pull_ended(struct core *core, uint32_t index, const struct input *input);
+void function_in_hand(struct core *core, uint32_t index, int change);
+void function_outstanding(struct core *core, uint32_t index, uint32_t outstanding);
+void function_consumer_ask(struct core *core, uint32_t index);
+
+/* worker.c: one plugin process */
+bool worker_start(struct core *core, uint32_t function, struct key version, bool probe);
+void worker_execute(struct core *core, uint32_t index, uint32_t delivery);
+void worker_input(struct core *core, uint32_t index, const struct input *input, struct blob *blob);
+void worker_timer(struct core *core, uint32_t index);
+void worker_stop(struct core *core, uint32_t index);
+void worker_abandon(struct core *core, uint32_t index, uint32_t delivery);
+void worker_release(struct core *core, uint32_t index, uint32_t delivery);
+struct node_place worker_node(const struct core *core);
+
+/* link.c: the connection; instance.c: this process as others see it */
+void link_up(struct core *core, const struct input *input);
+void link_down(struct core *core, const struct input *input);
+void link_clock(struct core *core, const struct input *input);
+void link_timer(struct core *core);
+void link_sweep(struct core *core);
+bool link_sweeping(const struct core *core);
+/* Least age that a message stored at `stored_ns` on the broker's clock can have; 0 if the clock is not known. */
+uint64_t link_age_ns(const struct core *core, int64_t stored_ns);
+void instance_update(struct core *core);
+void instance_drain(struct core *core, const struct input *input);
+void instance_drained(struct core *core);
+
+#endif

@@ -1,0 +1,58 @@
+/* Rows are taken from the front of the free list and given back at its end (FIFO): a stale handle stays recognisable for
+ * as many reuses of the table as there are generations. */
+#include "core/banned.h"
+#include "core/pool.h"
+
+enum { GENERATION_MASK = (1 << HANDLE_GENERATION_BITS) - 1 };
+
+uint32_t pool_take(struct core *core, struct pool *pool)
+{
+    uint32_t index = pool->free_first;
+    if (index == NOWHERE) {
+        ASSERT(pool->live == pool->rows);
+        return NOWHERE;
+    }
+    struct row *row = pool_row(core, pool, index);
+    ASSERT(row->state == 0);
+    pool->free_first = row->next_free;
+    if (pool->free_first == NOWHERE) {
+        pool->free_last = NOWHERE;
+    }
+    row->next_free = NOWHERE;
+    row->generation = (uint16_t)(row->generation % GENERATION_MASK + 1);
+    pool->live++;
+    return index;
+}
+
+void pool_give(struct core *core, struct pool *pool, uint32_t index)
+{
+    struct row *row = pool_row(core, pool, index);
+    ASSERT(pool->live > 0);
+    row->state = 0;
+    row->next_free = NOWHERE;
+    if (pool->free_last == NOWHERE) {
+        pool->free_first = index;
+    } else {
+        pool_row(core, pool, pool->free_last)->next_free = index;
+    }
+    pool->free_last = index;
+    pool->live--;
+}
+
+uint32_t pool_find(struct core *core, const struct pool *pool, struct handle handle)
+{
+    uint32_t index = handle_index(handle);
+    if (handle_table(handle) != pool->table || index >= pool->rows) {
+        return NOWHERE;
+    }
+    const struct row *row = pool_row(core, pool, index);
+    uint32_t generation = handle.bits >> HANDLE_INDEX_BITS & GENERATION_MASK;
+    return row->state != 0 && row->generation == generation ? index : NOWHERE;
+}
+
+struct handle pool_handle(struct core *core, const struct pool *pool, uint32_t index)
+{
+    const struct row *row = pool_row(core, pool, index);
+    ASSERT(row->generation != 0);
+    return handle_make((enum table)pool->table, row->generation, index);
+}

@@ -1,0 +1,288 @@
+/* The pump moves a function on: messages to workers, workers to life, credit to the broker. It runs whenever something
+ * about the function changed, at most once per step and function, and leaves what does not fit for the next step.
+ *
+ * Credit: every ready function keeps one message asked for, so that the first one wakes it from zero. Beyond that the
+ * free slots are shared evenly among the functions that have work. A function is asked for no more than its workers can
+ * take; if its executions are so short that the broker's round trip is the longer part, for four times as much. */
+#include "core/banned.h"
+#include "core/machine.h"
+
+enum {
+    PULL_BATCH_MAX = 256,
+    PULL_SLACK_NS = 2000000000,
+    SHORT_EXECUTION_NS = 2000000,
+    SHORT_EXECUTION_FACTOR = 4,
+};
+
+void function_dirty(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    if (function->dirty) {
+        return;
+    }
+    function->dirty = true;
+    function->dirty_next = NOWHERE;
+    if (core->dirty_last == NOWHERE) {
+        core->dirty_first = index;
+    } else {
+        function_at(core, core->dirty_last)->dirty_next = index;
+    }
+    core->dirty_last = index;
+}
+
+void function_in_hand(struct core *core, uint32_t index, int change)
+{
+    struct function *function = function_at(core, index);
+    ASSERT(change >= 0 || function->in_hand > 0);
+    function->in_hand += (uint32_t)change;
+    core->in_hand += (uint32_t)change;
+    if (change != 0) {
+        instance_update(core);
+    }
+}
+
+static uint32_t beyond_standing(uint32_t outstanding)
+{
+    return outstanding > 1 ? outstanding - 1 : 0;
+}
+
+void function_outstanding(struct core *core, uint32_t index, uint32_t outstanding)
+{
+    struct function *function = function_at(core, index);
+    core->outstanding += outstanding - function->outstanding;
+    core->extra += beyond_standing(outstanding) - beyond_standing(function->outstanding);
+    function->outstanding = outstanding;
+}
+
+void function_pull_ended(struct core *core, uint32_t index, const struct input *input)
+{
+    enum { CONSUMER_GONE = 409 };
+    struct function *function = function_at(core, index);
+    if (input->epoch != core->epoch || function->pull_epoch != core->epoch) {
+        return;
+    }
+    uint32_t unfilled = input->as.pull.unfilled;
+    function_outstanding(core, index, function->outstanding > unfilled ? function->outstanding - unfilled : 0);
+    if (input->code == CONSUMER_GONE) {
+        function_outstanding(core, index, 0);
+        function->consumer_ready = false;
+        function->consumer_retry_ns = 0;
+    }
+    function->pending = 0;
+    function_dirty(core, index);
+}
+
+static void pump_active(struct core *core, struct function *function)
+{
+    bool active = function->in_hand > 0 || function->pending > 0;
+    core->active += (uint32_t)active - (uint32_t)function->active;
+    function->active = active;
+}
+
+static void pump_dispatch(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    while (function->queue.count > 0 && function->ready.count > 0 && emit_room(core)) {
+        uint32_t first = function->queue.first;
+        if (delivery_at(core, first)->needs_claim) {
+            delivery_become(core, first, DELIVERY_CLAIMING); /* Back at the head of the queue once it is claimed. */
+            delivery_issue(core, first);
+        } else {
+            worker_execute(core, function->ready.first, first);
+        }
+    }
+    if (function->queue.count > 0 && function->ready.count > 0) {
+        function_dirty(core, index);
+    }
+}
+
+/* Hands back what can't run here any more. */
+static void pump_return(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    while (function->queue.count > 0 && emit_room(core)) {
+        delivery_hand_back(core, function->queue.first, 0);
+    }
+    if (function->queue.count > 0) {
+        function_dirty(core, index);
+    }
+}
+
+static void pump_stop_stale(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    function->stale_workers = false;
+    for (uint32_t at = 0; at < core->workers.rows; at++) {
+        struct worker *worker = worker_at(core, at);
+        bool ours = worker->row.state != WORKER_FREE && worker->function == index;
+        bool serves = function->serving && key_equal(worker->version, function->current.key);
+        bool probes = worker->probe && function->row.state == FUNCTION_PROBING &&
+                      key_equal(worker->version, function->candidate.key);
+        bool idle = worker->row.state == WORKER_IDLE || worker->row.state == WORKER_STARTING;
+        if (ours && !probes) {
+            worker->probe = false; /* Whatever becomes of it no longer says anything about the candidate. */
+        }
+        if (!ours || serves || probes || !idle) {
+            continue;
+        }
+        if (!emit_room(core)) {
+            function->stale_workers = true;
+            function_dirty(core, index);
+            return;
+        }
+        if (worker->row.state == WORKER_STARTING) {
+            function->starting--;
+        }
+        worker_stop(core, at);
+    }
+}
+
+/* Another process pays off if the queue would take longer than a start takes, or has already. */
+static bool pump_worth_starting(struct core *core, const struct function *function)
+{
+    uint32_t ready = function->workers - function->starting;
+    if (ready == 0 || function->execute_ns == 0 || function->start_ns == 0) {
+        return true;
+    }
+    uint64_t waited_ns = core->now_ns - delivery_at(core, function->queue.first)->started_ns;
+    uint64_t expected_ns = function->execute_ns * function->queue.count / ready;
+    return expected_ns > function->start_ns || waited_ns > function->start_ns;
+}
+
+/* All processes are taken: the one that has been idle longest makes room. */
+static void pump_evict(struct core *core)
+{
+    uint32_t oldest = NOWHERE;
+    for (uint32_t at = 0; at < core->workers.rows; at++) {
+        const struct worker *worker = worker_at(core, at);
+        if (worker->row.state == WORKER_IDLE &&
+            (oldest == NOWHERE || worker->started_ns < worker_at(core, oldest)->started_ns)) {
+            oldest = at;
+        }
+    }
+    if (oldest != NOWHERE) {
+        worker_stop(core, oldest);
+    }
+}
+
+static void pump_start(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    uint32_t concurrency = function->current.concurrency;
+    while (function->queue.count > function->starting * concurrency && function->ready.count == 0 &&
+           function->workers < function->current.workers_max && function->start_after_ns <= core->now_ns &&
+           emit_room(core) && pump_worth_starting(core, function)) {
+        if (!worker_start(core, index, function->current.key, false)) {
+            pump_evict(core);
+            return;
+        }
+    }
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many messages the function may have asked for, all in all. */
+static uint32_t pump_credit(struct core *core, const struct function *function)
+{
+    bool brief = function->execute_ns != 0 && function->execute_ns <= SHORT_EXECUTION_NS;
+    uint32_t capacity = (uint32_t)function->current.workers_max * function->current.concurrency;
+    capacity = brief ? capacity * SHORT_EXECUTION_FACTOR : capacity;
+    if (capacity <= function->in_hand) {
+        return 0;
+    }
+    uint32_t room = capacity - function->in_hand;
+    uint32_t free_slots = core->limits.slots > core->in_hand ? core->limits.slots - core->in_hand : 0;
+    uint32_t share = function->active && core->active > 0 ? free_slots / core->active : 1;
+    uint32_t others = core->extra - beyond_standing(function->outstanding);
+    uint32_t spare = free_slots > others ? free_slots - others : 0;
+    uint32_t want = least(room, share == 0 ? 1 : share);
+    return least(want, 1 + spare);
+}
+
+static void pump_pull(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    if (function->outstanding > 0 &&
+        core->now_ns >= function->pulled_ns + core->settings.pull_expires_ns + PULL_SLACK_NS) {
+        function_outstanding(core, index, 0); /* Its end was lost. */
+    }
+    uint32_t want = least(pump_credit(core, function), PULL_BATCH_MAX);
+    uint32_t table = core->deliveries.rows - least(core->deliveries.rows, core->deliveries.live + core->outstanding);
+    if (function->outstanding * 2 > want || function->outstanding >= want || table == 0) {
+        return;
+    }
+    uint32_t batch = least(want - function->outstanding, table);
+    function_outstanding(core, index, function->outstanding + batch);
+    function->pull_epoch = core->epoch;
+    function->pulled_ns = core->now_ns;
+    struct effect *pull = emit(core, EFFECT_PULL);
+    pull->operation = operation_new(core, pool_handle(core, &core->functions, index));
+    pull->about = pool_handle(core, &core->functions, index);
+    pull->count = batch;
+    pull->amount = core->settings.pull_expires_ns;
+}
+
+/* When the pump has to look again although nothing happens. */
+static void pump_arm(struct core *core, uint32_t index, bool wanted)
+{
+    const struct function *function = function_at(core, index);
+    uint64_t due = CORE_NEVER;
+    if (wanted && !function->consumer_ready) {
+        due = function->consumer_retry_ns;
+    } else if (wanted && core->full_until_ns > core->now_ns) {
+        due = core->full_until_ns;
+    } else if (wanted && function->serving && function->outstanding > 0) {
+        due = function->pulled_ns + core->settings.pull_expires_ns + PULL_SLACK_NS;
+    }
+    if (wanted && function->queue.count > 0 && function->ready.count == 0 &&
+        function->workers < function->current.workers_max) {
+        uint64_t waited = delivery_at(core, function->queue.first)->started_ns + function->start_ns + 1;
+        uint64_t start = waited > function->start_after_ns ? waited : function->start_after_ns;
+        start = start > core->now_ns ? start : core->now_ns + function->start_ns + 1;
+        due = start < due ? start : due;
+    }
+    timer_set(core, timer_of_function(core, index), due);
+}
+
+static void function_free(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    ASSERT(function->queue.count == 0);
+    ASSERT(function->workers == 0);
+    function_outstanding(core, index, 0);
+    core->active -= (uint32_t)function->active;
+    timer_clear(core, timer_of_function(core, index));
+    index_remove_function(core, index);
+    emit(core, EFFECT_FORGET)->about = pool_handle(core, &core->functions, index);
+    pool_give(core, &core->functions, index);
+}
+
+void function_pump(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    if (function->stale_workers) {
+        pump_stop_stale(core, index);
+    }
+    if (core->draining || !function->serving) {
+        pump_return(core, index);
+    } else {
+        pump_dispatch(core, index);
+        pump_start(core, index);
+    }
+    if (function->row.state == FUNCTION_RETIRING && function->references == 0 && !function->dirty) {
+        function_free(core, index);
+        return;
+    }
+    pump_active(core, function);
+    bool wanted = function->row.state != FUNCTION_RETIRING && !core->draining && core->link_up;
+    if (wanted && !function->consumer_ready && function->consumer_retry_ns <= core->now_ns) {
+        function_consumer_ask(core, index);
+    }
+    if (wanted && function->serving && function->consumer_ready && core->full_until_ns <= core->now_ns) {
+        pump_pull(core, index);
+    }
+    pump_arm(core, index, wanted);
+}

@@ -1,0 +1,347 @@
+/* A worker is one plugin process of one version. It has room for `concurrency` invocations; the workers of a function
+ * that have room are kept in a list, the most recently used first, so that a small hot set does the work and the rest
+ * falls idle and is stopped. An invocation that overran its timeout is cancelled; a worker that does not answer the
+ * cancel in time is killed, and whatever else ran in it is queued again, uncharged. */
+#include "core/banned.h"
+#include "core/machine.h"
+
+#include <stddef.h>
+
+enum { CONCURRENCY_MAX = 1024 };
+
+static const uint32_t worker_next[WORKER_COUNT] = {
+#define X(name, next) [WORKER_##name] = (next),
+    WORKER_STATES(X)
+#undef X
+};
+
+struct node_place worker_node(const struct core *core)
+{
+    return (struct node_place){ &core->workers, offsetof(struct worker, node) };
+}
+
+static void worker_become(struct core *core, uint32_t index, enum worker_state next)
+{
+    struct worker *worker = worker_at(core, index);
+    ASSERT(next < WORKER_COUNT);
+    ASSERT(worker_next[worker->row.state] & 1u << next);
+    worker->row.state = (uint8_t)next;
+}
+
+static struct handle worker_handle(struct core *core, uint32_t index)
+{
+    return pool_handle(core, &core->workers, index);
+}
+
+static void worker_timer_in(struct core *core, uint32_t index, uint64_t delay_ns)
+{
+    timer_set(core, timer_of_worker(core, index), core->now_ns + delay_ns);
+}
+
+bool worker_start(struct core *core, uint32_t function, struct key version, bool probe)
+{
+    uint32_t index = pool_take(core, &core->workers);
+    if (index == NOWHERE) {
+        return false;
+    }
+    struct worker *worker = worker_at(core, index);
+    *worker = (struct worker){ .row = worker->row, .function = function, .version = version, .probe = probe };
+    worker->running = LIST_EMPTY;
+    worker->started_ns = core->now_ns;
+    worker->exit_reason = REASON_PLUGIN_CRASHED;
+    worker_become(core, index, WORKER_STARTING);
+    struct function *owner = function_at(core, function);
+    owner->workers++;
+    owner->starting++;
+    owner->references++;
+    worker_timer_in(core, index, core->settings.start_timeout_ns);
+    struct effect *start = emit(core, EFFECT_START_WORKER);
+    start->about = worker_handle(core, index);
+    start->other = pool_handle(core, &core->functions, function);
+    start->key = version;
+    return true;
+}
+
+/* Puts the worker into its function's list of those with room, or takes it out. */
+static void worker_offer(struct core *core, uint32_t index)
+{
+    struct worker *worker = worker_at(core, index);
+    struct function *function = function_at(core, worker->function);
+    bool serves = worker->row.state == WORKER_IDLE || worker->row.state == WORKER_BUSY;
+    bool current = function->serving && key_equal(worker->version, function->current.key);
+    bool room = worker->running.count + worker->zombies < worker->concurrency;
+    bool offered = serves && current && room && !worker->overdue;
+    if (worker->node.linked && !offered) {
+        list_remove(core, &function->ready, worker_node(core), index);
+    } else if (offered && !worker->node.linked) {
+        list_add_first(core, &function->ready, worker_node(core), index);
+    }
+}
+
+void worker_stop(struct core *core, uint32_t index)
+{
+    worker_become(core, index, WORKER_STOPPING);
+    worker_offer(core, index);
+    worker_timer_in(core, index, core->settings.stop_grace_ns);
+    emit(core, EFFECT_STOP_WORKER)->about = worker_handle(core, index);
+}
+
+static void worker_kill(struct core *core, uint32_t index, enum reason reason)
+{
+    struct worker *worker = worker_at(core, index);
+    if (worker->row.state == WORKER_STARTING) {
+        function_at(core, worker->function)->starting--;
+    }
+    if (worker->row.state != WORKER_DYING) {
+        worker->exit_reason = (uint8_t)reason;
+        worker_become(core, index, WORKER_DYING);
+    }
+    worker_offer(core, index);
+    worker_timer_in(core, index, core->settings.stop_grace_ns);
+    emit(core, EFFECT_KILL_WORKER)->about = worker_handle(core, index);
+}
+
+/* After an invocation left: idle, or still busy, or no longer wanted. */
+static void worker_settle(struct core *core, uint32_t index)
+{
+    struct worker *worker = worker_at(core, index);
+    const struct function *function = function_at(core, worker->function);
+    if (worker->row.state == WORKER_BUSY && worker->running.count == 0 && worker->zombies == 0) {
+        worker->overdue = false;
+        worker_become(core, index, WORKER_IDLE);
+        worker->started_ns = core->now_ns;
+        if (!function->serving || !key_equal(worker->version, function->current.key)) {
+            worker_stop(core, index);
+            return;
+        }
+        worker_timer_in(core, index, function->current.keep_alive_ns);
+    } else if (worker->row.state == WORKER_BUSY && worker->overdue && worker->zombies == 0) {
+        worker->overdue = false;
+        timer_clear(core, timer_of_worker(core, index));
+    }
+    worker_offer(core, index);
+}
+
+void worker_execute(struct core *core, uint32_t index, uint32_t delivery)
+{
+    struct worker *worker = worker_at(core, index);
+    worker->stream_last = (uint16_t)(worker->stream_last == UINT16_MAX ? 1 : worker->stream_last + 1);
+    delivery_executed(core, delivery, index, worker->stream_last);
+    list_add_last(core, &worker->running, delivery_node(core), delivery);
+    if (worker->row.state == WORKER_IDLE) {
+        worker_become(core, index, WORKER_BUSY);
+        timer_clear(core, timer_of_worker(core, index));
+    }
+    worker_offer(core, index);
+    const struct delivery *row = delivery_at(core, delivery);
+    struct effect *execute = emit(core, EFFECT_EXECUTE);
+    execute->about = worker_handle(core, index);
+    execute->other = pool_handle(core, &core->deliveries, delivery);
+    execute->blob = row->message;
+    execute->count = row->attempts + 1;
+    execute->stream = row->stream;
+    execute->amount = function_at(core, row->function)->current.timeout_ns;
+    execute->key = row->request;
+}
+
+static uint32_t worker_running(struct core *core, const struct worker *worker, uint16_t stream)
+{
+    uint32_t at = worker->running.first;
+    while (at != NOWHERE && delivery_at(core, at)->stream != stream) {
+        at = delivery_at(core, at)->node.after;
+    }
+    return at;
+}
+
+static void worker_unlink(struct core *core, uint32_t index, uint32_t delivery)
+{
+    list_remove(core, &worker_at(core, index)->running, delivery_node(core), delivery);
+    delivery_at(core, delivery)->worker = NOWHERE;
+}
+
+static void execution_measured(struct core *core, uint32_t function, uint64_t took_ns)
+{
+    struct function *owner = function_at(core, function);
+    owner->execute_ns = owner->execute_ns == 0 ? took_ns | 1 : owner->execute_ns - owner->execute_ns / 8 + took_ns / 8;
+}
+
+void worker_release(struct core *core, uint32_t index, uint32_t delivery)
+{
+    struct delivery *row = delivery_at(core, delivery);
+    execution_measured(core, row->function, core->now_ns - row->started_ns);
+    worker_unlink(core, index, delivery);
+    worker_settle(core, index);
+    function_dirty(core, row->function);
+}
+
+/* The invocation's time is over: it is cancelled, and its place stays taken until the worker answers or dies. */
+void worker_abandon(struct core *core, uint32_t index, uint32_t delivery)
+{
+    struct worker *worker = worker_at(core, index);
+    struct effect *cancel = emit(core, EFFECT_CANCEL);
+    cancel->about = worker_handle(core, index);
+    cancel->stream = delivery_at(core, delivery)->stream;
+    execution_measured(core, worker->function, core->now_ns - delivery_at(core, delivery)->started_ns);
+    worker_unlink(core, index, delivery);
+    worker->zombies++;
+    if (!worker->overdue && worker->row.state == WORKER_BUSY) {
+        worker_timer_in(core, index, core->settings.stop_grace_ns);
+    }
+    worker->overdue = true;
+    worker_offer(core, index);
+    function_dirty(core, worker->function);
+}
+
+static void worker_ready(struct core *core, uint32_t index, const struct input *input)
+{
+    struct worker *worker = worker_at(core, index);
+    struct function *function = function_at(core, worker->function);
+    if (worker->row.state != WORKER_STARTING) {
+        return;
+    }
+    const struct version *version = worker->probe ? &function->candidate : &function->current;
+    uint32_t most = version->concurrency < CONCURRENCY_MAX ? version->concurrency : CONCURRENCY_MAX;
+    uint32_t offered = input->as.worker.concurrency == 0 ? 1 : input->as.worker.concurrency;
+    worker->concurrency = (uint16_t)(offered < most ? offered : most);
+    uint64_t took_ns = core->now_ns - worker->started_ns;
+    function->start_ns =
+        function->start_ns == 0 ? took_ns | 1 : function->start_ns - function->start_ns / 8 + took_ns / 8;
+    function->starting--;
+    function->start_failures = 0;
+    worker->started_ns = core->now_ns;
+    worker_become(core, index, WORKER_IDLE);
+    worker_timer_in(core, index, version->keep_alive_ns);
+    if (worker->probe) {
+        worker->probe = false;
+        if (key_equal(worker->version, function->candidate.key)) {
+            function_probed(core, worker->function, true, REASON_NONE);
+        }
+    }
+    if (!function->serving || !key_equal(worker->version, function->current.key)) {
+        worker_stop(core, index);
+    } else {
+        worker_offer(core, index);
+    }
+    function_dirty(core, worker->function);
+}
+
+static void worker_answered(struct core *core, uint32_t index, const struct input *input, struct blob *blob)
+{
+    struct worker *worker = worker_at(core, index);
+    uint32_t delivery = worker_running(core, worker, input->as.worker.stream);
+    if (delivery == NOWHERE) {
+        if (worker->zombies > 0) {
+            worker->zombies--;
+            worker_settle(core, index);
+            function_dirty(core, worker->function);
+        }
+        return;
+    }
+    worker_release(core, index, delivery);
+    if (input->kind == INPUT_WORKER_RESULT) {
+        delivery_ended(core, delivery, END_SUCCEEDED, REASON_NONE, blob);
+        return;
+    }
+    delivery_failed(core, delivery, REASON_FUNCTION_ERROR, (enum error_class)input->as.worker.class,
+                    input->as.worker.after_ns, blob);
+}
+
+/* Ends what ran in a process that is gone, a few per step, then forgets the worker. */
+static void worker_bury(struct core *core, uint32_t index)
+{
+    struct worker *worker = worker_at(core, index);
+    struct blob none = { 0 };
+    while (worker->running.count > 0) {
+        if (!emit_room(core)) {
+            timer_set(core, timer_of_worker(core, index), core->now_ns);
+            return;
+        }
+        uint32_t delivery = worker->running.first;
+        worker_unlink(core, index, delivery);
+        if (worker->overdue) {
+            delivery_requeue(core, delivery);
+        } else {
+            delivery_failed(core, delivery, (enum reason)worker->exit_reason, ERROR_RETRY, 0, &none);
+        }
+    }
+    struct function *function = function_at(core, worker->function);
+    function->workers--;
+    function->references--;
+    timer_clear(core, timer_of_worker(core, index));
+    emit(core, EFFECT_FORGET)->about = worker_handle(core, index);
+    function_dirty(core, worker->function);
+    pool_give(core, &core->workers, index);
+}
+
+static void worker_exited(struct core *core, uint32_t index, const struct input *input)
+{
+    struct worker *worker = worker_at(core, index);
+    uint8_t before = worker->row.state;
+    bool unready =
+        before == WORKER_STARTING || (before == WORKER_DYING && worker->exit_reason == REASON_PLUGIN_NOT_STARTED);
+    if (worker->gone) {
+        return;
+    }
+    worker->gone = true;
+    if (before != WORKER_DYING) {
+        worker->exit_reason = (uint8_t)(input->code == REASON_NONE ? REASON_PLUGIN_CRASHED : input->code);
+        if (before == WORKER_STARTING) {
+            function_at(core, worker->function)->starting--;
+        }
+        worker_become(core, index, WORKER_DYING);
+        worker_offer(core, index);
+    }
+    if (unready) {
+        struct function *function = function_at(core, worker->function);
+        function->start_failures = (uint16_t)(function->start_failures + (function->start_failures < UINT16_MAX));
+        function_start_failed(core, worker->function);
+        if (worker->probe && key_equal(worker->version, function->candidate.key)) {
+            function_probed(core, worker->function, false, REASON_PLUGIN_NOT_STARTED);
+        }
+    }
+    worker_bury(core, index);
+}
+
+void worker_input(struct core *core, uint32_t index, const struct input *input, struct blob *blob)
+{
+    struct worker *worker = worker_at(core, index);
+    switch (input->kind) {
+    case INPUT_WORKER_READY:
+        worker_ready(core, index, input);
+        break;
+    case INPUT_WORKER_RESULT:
+    case INPUT_WORKER_ERROR:
+        if (!worker->gone) {
+            worker_answered(core, index, input, blob);
+        }
+        break;
+    case INPUT_WORKER_BROKEN:
+        if (worker->row.state != WORKER_DYING) {
+            bool starting = worker->row.state == WORKER_STARTING;
+            worker_kill(core, index, starting ? REASON_PLUGIN_NOT_STARTED : REASON_INVALID_RESULT);
+        }
+        break;
+    default:
+        ASSERT(input->kind == INPUT_WORKER_EXITED);
+        worker_exited(core, index, input);
+    }
+}
+
+void worker_timer(struct core *core, uint32_t index)
+{
+    struct worker *worker = worker_at(core, index);
+    if (worker->gone) {
+        worker_bury(core, index);
+        return;
+    }
+    switch (worker->row.state) {
+    case WORKER_STARTING:
+        worker_kill(core, index, REASON_PLUGIN_NOT_STARTED);
+        break;
+    case WORKER_IDLE:
+        worker_stop(core, index);
+        break;
+    default:
+        worker_kill(core, index, REASON_PLUGIN_CRASHED);
+    }
+}
