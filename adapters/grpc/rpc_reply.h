@@ -1,0 +1,24 @@
+/* Makes replies of what a call brought home. The client's private part. */
+#ifndef STEAD_ADAPTERS_GRPC_RPC_REPLY_H
+#define STEAD_ADAPTERS_GRPC_RPC_REPLY_H
+
+#include "adapters/grpc/rpc_arena.h"
+#include "adapters/grpc/rpc_client.h"
+
+/* Everything borrowed, and copied into the reply. */
+struct rpc_outcome {
+    int status;
+    struct bytes message;
+    struct bytes details;  /* grpc-status-details-bin */
+    struct bytes attempts; /* stead-attempts */
+    struct bytes response; /* the response message */
+};
+
+/* What the response message is. */
+enum rpc_response { RPC_RESPONSE_RAW, RPC_RESPONSE_EXECUTE, RPC_RESPONSE_LIST, RPC_RESPONSE_FUNCTION };
+
+enum rpc_response rpc_response_of(const char *path);
+/* NULL if out of memory. A response that can't be read becomes status INTERNAL. */
+struct rpc_reply *rpc_reply_make(const struct rpc_outcome *outcome, enum rpc_response type);
+
+#endif
