@@ -162,7 +162,8 @@ struct broker_message {
     struct bytes body;
     void *memory;
 };
-/* The last message of `subject`, or, if it is NULL, the one at `sequence`; BROKER_NOT_FOUND if there is none. */
+/* The last message of `subject` (sequence 0), the first at or after `sequence` on it, or, if it is NULL, the one at
+ * `sequence`; BROKER_NOT_FOUND if there is none. */
 enum broker_status broker_message_get(struct broker *broker, const char *stream, const char *subject, uint64_t sequence,
                                       struct broker_message *ret_message, struct broker_error *ret_error);
 void broker_message_free(struct broker_message *message);
@@ -186,7 +187,7 @@ enum broker_status broker_kv_update(struct broker *broker, const char *bucket, c
 enum broker_status broker_kv_delete(struct broker *broker, const char *bucket, const char *key, uint64_t revision,
                                     struct broker_error *ret_error);
 typedef void broker_kv_entry(void *owner, const char *key, struct bytes value, uint64_t revision);
-/* Calls `entry` for each live key, oldest revision first; one read per record and tombstone. */
+/* Calls `entry` for each live key, oldest revision first; two reads per stored revision. */
 enum broker_status broker_kv_each(struct broker *broker, const char *bucket, broker_kv_entry *entry, void *owner,
                                   struct broker_error *ret_error);
 

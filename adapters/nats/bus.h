@@ -6,6 +6,9 @@
  * Everything is fire and forget; answers come as callbacks that quote the caller's `op`. There are no time-outs, no
  * retries and no table of operations here: an op that is never answered is the caller's to give up.
  *
+ * Callbacks run while the loop handles the socket; what they cause to be sent leaves in one write at the end of the
+ * turn (a LOOP_TURN_FLUSH hook), so that a turn is one read, many messages, one write.
+ *
  * Thread rule: every function on the loop thread, also from inside callbacks; only bus_destroy() must not be called
  * from a callback. Every pointer given to a callback is borrowed and valid until the callback returns. */
 #ifndef STEAD_ADAPTERS_NATS_BUS_H
@@ -120,7 +123,6 @@ struct bus_callbacks {
     void (*on_message)(void *owner, uint32_t tag, const struct bus_message *message); /* bus_subscribe() */
     void (*on_unanswered)(void *owner, enum bus_unanswered kind);
     void (*on_trouble)(void *owner, const char *text); /* permission violations, slow consumers: for the log */
-    void (*on_turn_end)(void *owner); /* after all messages of one read, before the write; may be NULL */
 };
 
 /* What became of a call: nothing was sent unless BUS_SENT, and that only says it is on its way. */
