@@ -15,6 +15,7 @@
 #include "core/effect.h"
 #include "core/input.h"
 #include "core/limits.h"
+#include "core/states.h"
 #include "core/types.h"
 
 #define CORE_NEVER UINT64_MAX /* core_next_deadline(): nothing is due */

@@ -12,7 +12,7 @@
 /* X(NAME, what the fields mean) */
 #define INPUTS(X)                                                                                                      \
     X(TICK, "the deadline of core_next_deadline() has passed")                                                         \
-    X(LINK_UP, "connected; epoch is new; as.link")                                                                     \
+    X(LINK_UP, "connected; epoch is new")                                                                              \
     X(LINK_DOWN, "the connection of this epoch is lost")                                                               \
     X(HEARD, "a heartbeat of a pull arrived; nothing else")                                                            \
     X(CLOCK, "a bracketed sample of the broker's clock; as.clock")                                                     \
@@ -55,9 +55,6 @@ struct input {
     uint8_t outcome; /* enum outcome */
     uint16_t code;
     union {
-        struct {
-            uint64_t fresh_after; /* last sequence of the request stream when this connection began */
-        } link;
         struct {
             int64_t offset_ns_min, offset_ns_max; /* broker's wall clock minus our monotonic clock */
         } clock;

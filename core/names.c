@@ -1,7 +1,8 @@
-/* Names of inputs, effects, reasons and ends, made from their tables. */
+/* Names of inputs, effects, reasons, ends and states, made from their tables. */
 #include "core/banned.h"
 #include "core/effect.h"
 #include "core/input.h"
+#include "core/states.h"
 
 const char *input_name(enum input_kind kind)
 {
@@ -51,4 +52,54 @@ const char *end_name(enum end end)
 #undef X
     };
     return (unsigned)end < END_COUNT ? names[end] : "?";
+}
+
+const char *call_state_name(uint32_t state)
+{
+    static const char *const names[] = {
+#define X(name, next) #name,
+        CALL_STATES(X)
+#undef X
+    };
+    return state < CALL_COUNT ? names[state] : "?";
+}
+
+const char *delivery_state_name(uint32_t state)
+{
+    static const char *const names[] = {
+#define X(name, next) #name,
+        DELIVERY_STATES(X)
+#undef X
+    };
+    return state < DELIVERY_COUNT ? names[state] : "?";
+}
+
+const char *worker_state_name(uint32_t state)
+{
+    static const char *const names[] = {
+#define X(name, next) #name,
+        WORKER_STATES(X)
+#undef X
+    };
+    return state < WORKER_COUNT ? names[state] : "?";
+}
+
+const char *function_state_name(uint32_t state)
+{
+    static const char *const names[] = {
+#define X(name, next) #name,
+        FUNCTION_STATES(X)
+#undef X
+    };
+    return state < FUNCTION_COUNT ? names[state] : "?";
+}
+
+const char *instance_state_name(uint32_t state)
+{
+    static const char *const names[] = {
+#define X(name, next) #name,
+        INSTANCE_STATES(X)
+#undef X
+    };
+    return state < INSTANCE_COUNT ? names[state] : "?";
 }

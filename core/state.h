@@ -1,73 +1,16 @@
 /* The whole state of a core: fixed tables, intrusive lists of indices, one heap of timers. Private to core/.
  *
  * All of it lies in one block: this struct, then the tables at the offsets below, so that a copy of the block is a copy
- * of the core. Rows are named by index inside, by handle outside. NOWHERE ends lists. Each machine's states are an
- * X-macro table; one function per machine changes a state, and it asserts the edge. */
+ * of the core. Rows are named by index inside, by handle outside. NOWHERE ends lists. Each machine's states are a
+ * table in states.h; one function per machine changes a state, and it asserts the edge. */
 #ifndef STEAD_CORE_STATE_H
 #define STEAD_CORE_STATE_H
 
 #include "core/assert.h"
 #include "core/core.h"
+#include "core/states.h"
 
 enum { NOWHERE = UINT32_MAX };
-
-/* -- state tables: X(NAME, states that may follow; FREE may follow all) -------------------------------------------- */
-
-#define CALL_STATES(X)                                                                                                 \
-    X(FREE, 1u << CALL_PUBLISHING)                                                                                     \
-    X(PUBLISHING, 1u << CALL_WAITING)                                                                                  \
-    X(WAITING, 0)
-
-#define DELIVERY_STATES(X)                                                                                             \
-    X(FREE, 1u << DELIVERY_CHECKING | 1u << DELIVERY_QUEUED | 1u << DELIVERY_STORING)                                  \
-    X(CHECKING, 1u << DELIVERY_READING | 1u << DELIVERY_BURYING)                                                       \
-    X(READING, 1u << DELIVERY_QUEUED | 1u << DELIVERY_STORING)                                                         \
-    X(CLAIMING, 1u << DELIVERY_READING | 1u << DELIVERY_QUEUED)                                                        \
-    X(QUEUED, 1u << DELIVERY_RUNNING | 1u << DELIVERY_CLAIMING | 1u << DELIVERY_CHARGING)                              \
-    X(RUNNING, 1u << DELIVERY_STORING | 1u << DELIVERY_CHARGING | 1u << DELIVERY_QUEUED)                               \
-    X(CHARGING, 1u << DELIVERY_RECHECKING | 1u << DELIVERY_STORING)                                                    \
-    X(RECHECKING, 1u << DELIVERY_CHARGING | 1u << DELIVERY_STORING)                                                    \
-    X(STORING, 1u << DELIVERY_FETCHING | 1u << DELIVERY_BURYING)                                                       \
-    X(FETCHING, 1u << DELIVERY_BURYING | 1u << DELIVERY_STORING)                                                       \
-    X(BURYING, 0)
-
-#define WORKER_STATES(X)                                                                                               \
-    X(FREE, 1u << WORKER_STARTING)                                                                                     \
-    X(STARTING, 1u << WORKER_IDLE | 1u << WORKER_STOPPING | 1u << WORKER_DYING)                                        \
-    X(IDLE, 1u << WORKER_BUSY | 1u << WORKER_STOPPING | 1u << WORKER_DYING)                                            \
-    X(BUSY, 1u << WORKER_IDLE | 1u << WORKER_STOPPING | 1u << WORKER_DYING)                                            \
-    X(STOPPING, 1u << WORKER_DYING)                                                                                    \
-    X(DYING, 0)
-
-#define FUNCTION_STATES(X)                                                                                             \
-    X(FREE, 1u << FUNCTION_BUILDING)                                                                                   \
-    X(BUILDING, 1u << FUNCTION_BUILDING | 1u << FUNCTION_PROBING | 1u << FUNCTION_FAILED | 1u << FUNCTION_READY |      \
-                    1u << FUNCTION_RETIRING)                                                                           \
-    X(PROBING, 1u << FUNCTION_BUILDING | 1u << FUNCTION_READY | 1u << FUNCTION_FAILED | 1u << FUNCTION_RETIRING)       \
-    X(READY, 1u << FUNCTION_BUILDING | 1u << FUNCTION_RETIRING)                                                        \
-    X(FAILED, 1u << FUNCTION_BUILDING | 1u << FUNCTION_READY | 1u << FUNCTION_RETIRING)                                \
-    X(RETIRING, 1u << FUNCTION_BUILDING)
-
-#define INSTANCE_STATES(X)                                                                                             \
-    X(AVAILABLE, 1u << INSTANCE_BUSY | 1u << INSTANCE_SHUTTING_DOWN)                                                   \
-    X(BUSY, 1u << INSTANCE_AVAILABLE | 1u << INSTANCE_SHUTTING_DOWN)                                                   \
-    X(SHUTTING_DOWN, 0)
-
-#define X(name, next) CALL_##name,
-enum call_state { CALL_STATES(X) CALL_COUNT };
-#undef X
-#define X(name, next) DELIVERY_##name,
-enum delivery_state { DELIVERY_STATES(X) DELIVERY_COUNT };
-#undef X
-#define X(name, next) WORKER_##name,
-enum worker_state { WORKER_STATES(X) WORKER_COUNT };
-#undef X
-#define X(name, next) FUNCTION_##name,
-enum function_state { FUNCTION_STATES(X) FUNCTION_COUNT };
-#undef X
-#define X(name, next) INSTANCE_##name,
-enum instance_state { INSTANCE_STATES(X) INSTANCE_COUNT };
-#undef X
 
 /* -- rows ---------------------------------------------------------------------------------------------------------- */
 
