@@ -86,7 +86,7 @@ struct log_counts log_counts(void);
 void log_write(struct log_site *site, enum log_level level, const char *logger, const char *message,
                const struct log_field *fields, size_t count);
 struct log_field log_field_text(const char *key, const char *text);
-/* The same for captured output and tests: appends the record to `record` instead of writing it. */
+/* Appends the record to `record` (empty, or ending in a newline) instead of writing it; keys are not checked. */
 void log_format_record(struct event_buffer *record, enum log_format format, int64_t wall_ns, enum log_level level,
                        const char *logger, const char *message, const struct log_field *fields, size_t count);
 
