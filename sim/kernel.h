@@ -22,13 +22,15 @@ enum event_kind {
     EVENT_HEARTBEAT,
     EVENT_CLOCK,
     EVENT_BOOT,
-    EVENT_WORKER, /* number: row; stamp; how */
-    EVENT_BROKER_DUE,
+    EVENT_WORKER,     /* number: row; stamp; how: enum worker_news; stream; execution */
+    EVENT_BROKER_DUE, /* how: enum jet_timer; number, stamp */
     EVENT_BROKER_UP,
     EVENT_ARRIVAL,
     EVENT_CANCEL, /* number: call */
     EVENT_FAULT,  /* how: enum sim_fault */
-    EVENT_FUNCTION_BACK,
+    EVENT_STOPPED,
+    EVENT_FUNCTION_TOLD, /* `node` learns the desired state of function `number` */
+    EVENT_FUNCTION_BACK, /* a removed function is put back */
 };
 
 struct event {
@@ -37,7 +39,7 @@ struct event {
     uint8_t how;
     uint16_t stream;
     uint32_t node, incarnation, connection;
-    uint32_t number, stamp;
+    uint32_t number, stamp, execution;
     struct input input;
     struct effect effect;
     struct content content, second;

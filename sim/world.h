@@ -2,8 +2,8 @@
  *
  * One world is one run of one seed on one thread. Time is `now`, nanoseconds since the world began; it moves only from
  * event to event. Nodes hold a core each; jet.h is the modelled broker; links join them. Files: node.c feeds a core and
- * takes its effects, perform.c carries effects out, broker_side.c is the broker's end of a link, link.c cuts and mends,
- * worker.c and client.c are the people and processes, fault.c the bad luck, judge.c the law, finish.c the last
+ * takes its effects, perform.c carries effects out, far_end.c is the broker's end of a link, wire.c cuts and mends,
+ * process.c and client.c are the people and processes, fault.c the bad luck, judge.c the law, finish.c the last
  * judgement, story.c the telling. */
 #ifndef STEAD_SIM_WORLD_H
 #define STEAD_SIM_WORLD_H
@@ -11,6 +11,7 @@
 #include <setjmp.h>
 
 #include "core/core.h"
+#include "core/draw.h"
 #include "sim/choices.h"
 #include "sim/jet.h"
 #include "sim/kernel.h"
@@ -31,12 +32,13 @@ enum blob_use { BLOB_FREE, BLOB_HELD };
 struct slot {
     struct content content;
     uint64_t since_ns;      /* when the core got it */
-    uint64_t charge_ns_max; /* longest delay that the last failure allows; 0 if nothing failed */
+    uint64_t after_ns;      /* the delay that the function asked for when it failed */
     uint32_t length;
     uint8_t use;      /* enum blob_use */
     uint8_t verdicts; /* ACK and HAND_BACK so far */
-    bool executed, failed, doubtful; /* doubtful: an operation about it ended UNKNOWN or too late */
-    bool stored_known;               /* this core was told that the result is stored */
+    uint8_t puts;     /* LEDGER_PUTs so far */
+    uint8_t charges;  /* failures so far */
+    bool executed;
     uint32_t next_free;
 };
 
@@ -92,6 +94,7 @@ struct node {
     uint64_t steps;
     struct link link;
     struct slot *slots; /* BLOBS_MAX */
+    uint32_t *held;     /* by sequence: the slot of the message, 0 if it is not in hand */
     uint32_t slots_used, slots_free, slots_held;
     struct worker workers[WORKERS_MAX];
     struct function_note notes[ROWS_MAX];
@@ -131,7 +134,8 @@ struct world {
     struct kernel kernel;
     struct jet jet;
     uint64_t now, steps, steps_target;
-    bool healed, over;
+    bool healed;
+    bool memory_short;
     uint64_t healed_ns, slow_until_ns, broker_up_ns;
     int64_t broker_offset_ns; /* the broker's wall clock minus simulated time */
     uint32_t connections, incarnations, executions, arrivals;
@@ -183,6 +187,7 @@ int64_t broker_wall(const struct world *world);
 /* -- node.c: a core and its surroundings -- */
 bool node_boot(struct world *world, uint32_t index);
 void node_crash(struct world *world, uint32_t index);
+void node_boot_later(struct world *world, uint32_t index, uint64_t delay_ns);
 uint64_t node_clock(const struct world *world, const struct node *node);
 /* One step: allots a blob for `content` unless its kind is CONTENT_NONE, then carries all effects out. */
 void node_step(struct world *world, uint32_t index, struct input *input, const struct content *content);
@@ -192,36 +197,38 @@ struct function_note *node_note(struct node *node, struct handle function);
 void node_check(struct world *world, uint32_t index);
 
 /* -- perform.c -- */
-void perform(struct world *world, uint32_t index, const struct effect *effect);
+void world_perform(struct world *world, uint32_t index, const struct effect *effect);
 
-/* -- broker_side.c: what arrives at the broker, and what it sends back -- */
-void broker_arrived(struct world *world, const struct event *event);
-void broker_hooks(struct world *world, struct jet_hooks *ret_hooks);
+/* -- far_end.c: what arrives at the broker, and what it sends back -- */
+void far_end_arrived(struct world *world, const struct event *event);
+void far_end_hooks(struct world *world, struct jet_hooks *ret_hooks);
 
-/* -- link.c -- */
-void link_send(struct world *world, uint32_t index, const struct effect *effect);
+/* -- wire.c -- */
+void wire_send(struct world *world, uint32_t index, const struct effect *effect);
 /* Posts an input to the node's core by this connection; lost if the connection is by then. */
-void link_receive(struct world *world, uint32_t index, uint32_t connection, const struct input *input,
+void wire_receive(struct world *world, uint32_t index, uint32_t connection, const struct input *input,
                   const struct content *content);
-bool link_sends(const struct world *world, const struct link *link, uint32_t connection);
-void link_arrived(struct world *world, const struct event *event);
-void link_cut(struct world *world, uint32_t index);
-void link_mute(struct world *world, uint32_t index);
-void link_drop(struct world *world, uint32_t index); /* without telling the core: its process is gone */
-void link_connect_later(struct world *world, uint32_t index, uint64_t delay_ns);
-void link_connect(struct world *world, uint32_t index);
-void link_clock(struct world *world, uint32_t index);
-uint64_t link_latency(struct world *world, struct link *link, uint32_t index);
-void broker_kill(struct world *world);
+bool wire_sends(const struct world *world, const struct link *link, uint32_t connection);
+void wire_arrived(struct world *world, const struct event *event);
+void wire_cut(struct world *world, uint32_t index);
+void wire_mute(struct world *world, uint32_t index);
+void wire_drop(struct world *world, uint32_t index); /* without telling the core: its process is gone */
+void wire_connect_later(struct world *world, uint32_t index, uint64_t delay_ns);
+void wire_connect(struct world *world, uint32_t index);
+void wire_told(struct world *world, const struct event *event);
+void wire_clock(struct world *world, uint32_t index);
+void wire_heartbeat(struct world *world, uint32_t index);
+uint64_t wire_latency(struct world *world, struct link *link, uint32_t index);
+void far_end_kill(struct world *world);
 
-/* -- worker.c -- */
-void worker_start(struct world *world, uint32_t index, const struct effect *effect);
-void worker_execute(struct world *world, uint32_t index, const struct effect *effect);
-void worker_cancel(struct world *world, uint32_t index, const struct effect *effect);
-void worker_stop(struct world *world, uint32_t index, const struct effect *effect);
-void worker_kill(struct world *world, uint32_t index, const struct effect *effect);
-void worker_event(struct world *world, const struct event *event);
-void worker_die(struct world *world, uint32_t index, uint64_t pick);
+/* -- process.c -- */
+void process_start(struct world *world, uint32_t index, const struct effect *effect);
+void process_execute(struct world *world, uint32_t index, const struct effect *effect);
+void process_cancel(struct world *world, uint32_t index, const struct effect *effect);
+void process_stop(struct world *world, uint32_t index, const struct effect *effect);
+void process_kill(struct world *world, uint32_t index, const struct effect *effect);
+void process_event(struct world *world, const struct event *event);
+void process_die(struct world *world, uint32_t index, uint64_t pick);
 
 /* -- client.c -- */
 void client_arrival(struct world *world);

@@ -1,0 +1,151 @@
+/* Clients. They come in an open loop, whatever the system's state, at any node that is up; some come back with an id that
+ * they used before, some of those with another input; some leave; some have no patience; some go past our doors and
+ * publish to the stream themselves, not always sense. */
+#include "sim/world.h"
+
+enum { RAW_BACK = 64 };
+
+static uint64_t digest_of(uint32_t request, bool other)
+{
+    return draw_mix((uint64_t)request << 1 | (uint64_t)other) | 1;
+}
+
+static uint32_t request_new(struct world *world)
+{
+    uint32_t request = world->requests_count++;
+    uint64_t random = world_draw(world, request, PURPOSE_CALL, 0);
+    world->requests[request] = (struct request){ .key = { request, draw_mix(random) | 1 } };
+    world->requests[request].function = (uint32_t)draw_below(random, world->choices.functions);
+    world->requests[request].digest = digest_of(request, false);
+    return request;
+}
+
+/* A new request or, now and then, a recent one again; the room ends with the table. */
+static uint32_t request_pick(struct world *world, bool *ret_other)
+{
+    uint32_t count = world->requests_count;
+    bool again = count > 0 && world_strikes(world, FAULT_CLIENT_RESUBMIT, count);
+    *ret_other = false;
+    if (!again && count < world->requests_max) {
+        return request_new(world);
+    }
+    uint64_t reach = count < RAW_BACK ? count : RAW_BACK;
+    *ret_other = again && world_strikes(world, FAULT_CLIENT_CONFLICT, count);
+    return count - 1 - (uint32_t)world_draw_below(world, reach, count, PURPOSE_CALL, world->arrivals);
+}
+
+static void raw_publish(struct world *world, uint32_t request, bool other)
+{
+    const struct request *wanted = &world->requests[request];
+    struct content content = { .kind = CONTENT_MESSAGE, .request = request, .function = wanted->function };
+    uint64_t random = world_draw(world, world->arrivals, PURPOSE_CALL, 2);
+    content.digest = digest_of(request, other);
+    content.has_id = (random & 3) != 0;
+    content.budget_ns = (random & 12) == 0 ? SECOND + draw_below(random, 20 * SECOND) : 0;
+    if (world_strikes(world, FAULT_RAW_INVALID, request)) {
+        content.invalid = random & 16 ? REASON_INVALID_EVENT : REASON_EVENT_TOO_LARGE;
+    }
+    if (world->broker_up_ns > world->now) {
+        return;
+    }
+    struct jet_ack ack = jet_publish(&world->jet, world->now, broker_wall(world), &content);
+    if (ack.code == 0 && !world->requests[request].accepted) {
+        world->requests[request].accepted = true;
+        world->requests_accepted++;
+    }
+}
+
+static void call_post(struct world *world, uint32_t index, uint32_t request, bool other)
+{
+    struct node *node = &world->nodes[index];
+    uint32_t number = world->calls_count++;
+    uint64_t random = world_draw(world, number, PURPOSE_CALL, 3);
+    struct call *call = &world->calls[number];
+    *call = (struct call){ .request = request, .node = index, .incarnation = node->incarnation };
+    call->digest = digest_of(request, other);
+    call->function = world->requests[request].function;
+    world->calls_open++;
+    struct input input = { .kind = INPUT_CALL };
+    input.as.call.request = world->requests[request].key;
+    input.as.call.function = world->functions[call->function].name;
+    input.as.call.digest = call->digest;
+    input.as.call.reference = number + 1;
+    if (world_strikes(world, FAULT_CLIENT_HURRY, number)) {
+        input.as.call.budget_ns = MILLISECOND + draw_below(random, 2 * SECOND);
+    } else if (random & 1) {
+        input.as.call.budget_ns = 5 * SECOND + draw_below(random, 60 * SECOND);
+    }
+    if (world_strikes(world, FAULT_CLIENT_STRANGE, number)) {
+        input.as.call.function = version_key(FUNCTIONS_MAX + 1, 1);
+    }
+    if (world_strikes(world, FAULT_CLIENT_CANCEL, number)) {
+        world_post(world, world->now + draw_below(draw_mix(random), SECOND), EVENT_CANCEL)->number = number;
+    }
+    struct content content = { .kind = CONTENT_REQUEST, .request = request, .function = call->function };
+    content.digest = call->digest;
+    node_step(world, index, &input, &content);
+}
+
+void client_arrival(struct world *world)
+{
+    uint64_t random = world_draw(world, world->arrivals++, PURPOSE_ARRIVAL, 0);
+    bool other;
+    if (world->calls_count >= world->calls_max) {
+        return;
+    }
+    uint32_t request = request_pick(world, &other);
+    if (world_strikes(world, FAULT_RAW_PUBLISH, request)) {
+        raw_publish(world, request, other);
+        return;
+    }
+    uint32_t index = (uint32_t)draw_below(random, world->choices.nodes);
+    for (uint32_t tries = 0; tries < world->choices.nodes && world->nodes[index].state == NODE_DOWN; tries++) {
+        index = (index + 1) % world->choices.nodes;
+    }
+    if (world->nodes[index].state != NODE_DOWN && world->nodes[index].paused_until_ns <= world->now) {
+        call_post(world, index, request, other);
+    }
+}
+
+void client_cancel(struct world *world, uint32_t number)
+{
+    struct call *call = &world->calls[number];
+    struct node *node = &world->nodes[call->node];
+    if (call->state != CALL_OPEN || call->handle.bits == 0 || node->incarnation != call->incarnation ||
+        node->paused_until_ns > world->now) {
+        return;
+    }
+    call->state = CALL_CANCELLED;
+    world->calls_open--;
+    struct input input = { .kind = INPUT_CALL_CANCELLED, .about = call->handle };
+    node_step(world, call->node, &input, NULL);
+}
+
+void client_learn(struct world *world, uint32_t index, const struct effect *effect)
+{
+    (void)index;
+    world->calls[effect->reference - 1].handle = effect->about;
+}
+
+void client_reply(struct world *world, uint32_t index, const struct effect *effect)
+{
+    (void)index;
+    struct call *call = &world->calls[effect->reference - 1];
+    call->replies++;
+    if (call->state == CALL_OPEN) {
+        call->state = CALL_REPLIED;
+        world->calls_open--;
+    }
+    world->report->replies[effect->code < REASON_COUNT ? effect->code : 0]++;
+}
+
+void client_node_gone(struct world *world, uint32_t index)
+{
+    for (uint32_t number = 0; number < world->calls_count; number++) {
+        struct call *call = &world->calls[number];
+        if (call->state == CALL_OPEN && call->node == index) {
+            call->state = CALL_CRASHED;
+            world->calls_open--;
+        }
+    }
+}

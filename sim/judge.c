@@ -1,0 +1,358 @@
+/* The law, applied to every input and effect at once: docs/invariants.md says what the ids mean. The judge sees all
+ * (the broker's memory, the processes), so it needs no trust in what a core says about itself. */
+#include "sim/world.h"
+
+#include "core/retry.h"
+
+static char letter(uint32_t index)
+{
+    return (char)('a' + index);
+}
+
+struct slot *judge_blob(struct world *world, uint32_t index, struct blob blob)
+{
+    struct node *node = &world->nodes[index];
+    if (blob.slot == 0) {
+        return NULL;
+    }
+    if (blob.slot >= node->slots_used || node->slots[blob.slot].use != BLOB_HELD) {
+        world_violation(world, "B1", "%c uses blob %u, which it does not hold", letter(index), blob.slot);
+    }
+    if (blob.length != node->slots[blob.slot].length) {
+        world_violation(world, "B1", "%c names blob %u with another length", letter(index), blob.slot);
+    }
+    return &node->slots[blob.slot];
+}
+
+static struct slot *judge_message(struct world *world, uint32_t index, const struct effect *effect)
+{
+    struct slot *slot = judge_blob(world, index, effect->blob);
+    if (slot == NULL || slot->content.kind != CONTENT_MESSAGE) {
+        world_violation(world, "B1", "%c: %s without a message", letter(index), effect_name((enum effect_kind)effect->kind));
+    }
+    return slot;
+}
+
+/* -- credit (S6) -- */
+
+static void judge_pull(struct world *world, uint32_t index, const struct effect *effect)
+{
+    struct node *node = &world->nodes[index];
+    struct function_note *note = node_note(node, effect->about);
+    if (note == NULL) {
+        world_violation(world, "E1", "%c pulls for a function that it never named", letter(index));
+    }
+    if (node->state == NODE_DRAINING) {
+        world_violation(world, "S13", "%c pulls while it drains", letter(index));
+    }
+    note->outstanding += effect->count;
+    uint32_t surplus = 0;
+    for (uint32_t row = 0; row < world->choices.limits.functions_max; row++) {
+        surplus += node->notes[row].outstanding > 1 ? node->notes[row].outstanding - 1 : 0;
+    }
+    struct core_view view;
+    core_view(node->core, &view);
+    uint32_t busy = view.queued + view.running, slots = world->choices.limits.slots;
+    if (note->outstanding > 1 && surplus > (busy < slots ? slots - busy : 0)) {
+        world_violation(world, "S6", "%c asks for %u messages beyond the standing pulls with %u of %u slots in use",
+                        letter(index), surplus, busy, slots);
+    }
+}
+
+static void note_outstanding(struct world *world, uint32_t index, const struct input *input)
+{
+    struct node *node = &world->nodes[index];
+    struct function_note *note = node_note(node, input->about);
+    if (input->kind == INPUT_LINK_DOWN || input->kind == INPUT_LINK_UP) {
+        for (uint32_t row = 0; row < world->choices.limits.functions_max; row++) {
+            node->notes[row].outstanding = 0;
+        }
+    } else if (note != NULL && input->epoch == node->link.epoch && node->link.told_up) {
+        uint32_t less = input->kind == INPUT_DELIVERY ? 1 : input->kind == INPUT_PULL_ENDED ? input->as.pull.unfilled : 0;
+        note->outstanding -= less < note->outstanding ? less : note->outstanding;
+    }
+}
+
+void judge_input(struct world *world, uint32_t index, const struct input *input)
+{
+    if (input->kind == INPUT_LINK_DOWN || input->kind == INPUT_LINK_UP || input->kind == INPUT_DELIVERY ||
+        input->kind == INPUT_PULL_ENDED) {
+        note_outstanding(world, index, input);
+    }
+    if (input->kind == INPUT_WORKER_ERROR && input->blob.slot != 0) {
+        struct node *node = &world->nodes[index];
+        uint32_t held = node->held[node->slots[input->blob.slot].content.sequence];
+        if (held != 0) {
+            node->slots[held].after_ns = input->as.worker.after_ns;
+        }
+    }
+}
+
+/* -- verdicts (S5, S4) -- */
+
+static void judge_ack(struct world *world, uint32_t index, const struct effect *effect)
+{
+    struct slot *slot = judge_message(world, index, effect);
+    uint32_t request = slot->content.request;
+    if (world->jet.stored[request].count == 0) {
+        world_violation(world, "S5", "%c acks R%u and no result is stored", letter(index), request);
+    }
+    if (slot->verdicts++ != 0) {
+        world_violation(world, "S5", "%c gives a second verdict on one delivery of R%u", letter(index), request);
+    }
+}
+
+static void judge_token(struct world *world, uint32_t index, const struct effect *effect, const struct slot *slot)
+{
+    const struct link *link = &world->nodes[index].link;
+    if (effect->epoch != link->epoch || slot->content.epoch != effect->epoch || !link->told_up) {
+        world_violation(world, "S5", "%c uses a token of connection %u on connection %u: %s of R%u", letter(index),
+                        slot->content.epoch, effect->epoch, effect_name((enum effect_kind)effect->kind), slot->content.request);
+    }
+    if (slot->verdicts != 0) {
+        world_violation(world, "S5", "%c: %s of R%u after its verdict", letter(index),
+                        effect_name((enum effect_kind)effect->kind), slot->content.request);
+    }
+}
+
+/* After a charged failure the delay lies within the backoff's bounds, or is what the function asked for. */
+static void judge_delay(struct world *world, const struct slot *slot, uint64_t delay_ns)
+{
+    const struct settings *settings = &world->choices.settings;
+    uint64_t most = settings->retry_ns_max > settings->publish_timeout_ns ? settings->retry_ns_max : settings->publish_timeout_ns;
+    most = slot->after_ns > most ? slot->after_ns : most;
+    if (delay_ns > most) {
+        world_violation(world, "S4", "R%u is handed back for %llu ms, longer than any backoff", slot->content.request,
+                        (unsigned long long)(delay_ns / MILLISECOND));
+    }
+}
+
+static void judge_hand_back(struct world *world, uint32_t index, const struct effect *effect)
+{
+    const struct node *node = &world->nodes[index];
+    struct slot *slot = judge_message(world, index, effect);
+    judge_token(world, index, effect, slot);
+    judge_delay(world, slot, effect->amount);
+    slot->verdicts++;
+    uint64_t age = node_clock(world, node) - slot->since_ns;
+    bool excused = slot->executed || slot->puts > 1 || node->state == NODE_DRAINING ||
+                   world->functions[slot->content.function].removed || age >= world->choices.settings.hold_ns_max;
+    bool not_taken = effect->about.bits == 0 && effect->amount >= world->choices.settings.publish_timeout_ns;
+    if (!excused && !not_taken) {
+        world_violation(world, "S5", "%c hands R%u back after %llu ms without having run it", letter(index),
+                        slot->content.request, (unsigned long long)(age / MILLISECOND));
+    }
+}
+
+/* -- results (S3, S4, S1) -- */
+
+static void judge_result(struct world *world, uint32_t index, const struct effect *effect)
+{
+    const struct slot *message = judge_message(world, index, effect);
+    const struct slot *result = judge_blob(world, index, effect->second);
+    uint32_t request = message->content.request;
+    uint32_t attempts_max = 1u + world->functions[message->content.function].retries_max;
+    if (effect->count > attempts_max) {
+        world_violation(world, "S4", "R%u has %u charged attempts, %u are allowed", request, effect->count, attempts_max);
+    }
+    if (effect->end == END_NONE || effect->end >= END_COUNT) {
+        world_violation(world, "S1", "R%u ends without an end", request);
+    }
+    bool right = result != NULL && result->content.kind == CONTENT_RESULT && result->content.request == request &&
+                 result->content.digest == message->content.digest;
+    if (effect->end == END_SUCCEEDED && !right) {
+        world_violation(world, "S3", "R%u succeeds with a result that no execution of it gave", request);
+    }
+    if (result != NULL && result->content.request != request) {
+        world_violation(world, "S3", "R%u gets the bytes of R%u", request, result->content.request);
+    }
+}
+
+static void judge_dead(struct world *world, uint32_t index, const struct effect *effect)
+{
+    uint32_t request = judge_message(world, index, effect)->content.request;
+    const struct stored *stored = &world->jet.stored[request];
+    if (stored->count == 0 || stored->end != END_DEAD_LETTERED) {
+        world_violation(world, "S1", "R%u is buried, but its stored result is not dead-lettered", request);
+    }
+}
+
+/* What a reader is told of an ended request is what is stored. */
+static void judge_told(struct world *world, uint32_t request, const struct effect *effect, const struct slot *result)
+{
+    const struct stored *stored = &world->jet.stored[request];
+    uint64_t payload = result == NULL ? 0 : result->content.payload;
+    if (stored->count == 0) {
+        world_violation(world, "S5", "the caller of R%u is told %s before it is stored", request, end_name(effect->end));
+    }
+    if (stored->end != effect->end || stored->payload != payload) {
+        world_violation(world, "S2", "a caller of R%u is told %s %llu, stored is %s %llu", request, end_name(effect->end),
+                        (unsigned long long)payload, end_name(stored->end), (unsigned long long)stored->payload);
+    }
+}
+
+static bool certainly_not_started(uint16_t reason)
+{
+    return reason == REASON_QUEUE_FULL || reason == REASON_NATS_UNAVAILABLE || reason == REASON_SHUTTING_DOWN ||
+           reason == REASON_NATS_REFUSED || reason == REASON_FUNCTION_NOT_FOUND || reason == REASON_NOT_DEPLOYED ||
+           reason == REASON_EVENT_TOO_LARGE || reason == REASON_RUNTIME_UNAVAILABLE;
+}
+
+static void judge_reply(struct world *world, uint32_t index, const struct effect *effect)
+{
+    if (effect->reference == 0 || effect->reference > world->calls_count) {
+        world_violation(world, "S7", "%c answers a call that nobody made", letter(index));
+    }
+    struct call *call = &world->calls[effect->reference - 1];
+    const struct slot *result = judge_blob(world, index, effect->blob);
+    if (call->node != index || call->incarnation != world->nodes[index].incarnation || call->replies != 0) {
+        world_violation(world, "S7", "%c answers call %llu, R%u, a second time", letter(index),
+                        (unsigned long long)effect->reference, call->request);
+    }
+    if (effect->end == END_NONE) {
+        if (effect->code == REASON_NONE) {
+            world_violation(world, "S7", "%c refuses R%u without a reason", letter(index), call->request);
+        }
+        call->certainly_not_started = certainly_not_started(effect->code);
+        if (call->certainly_not_started && call->executed) {
+            world_violation(world, "S7", "%c says %s for R%u, which ran", letter(index), reason_name(effect->code), call->request);
+        }
+        return;
+    }
+    judge_told(world, call->request, effect, result);
+    if (world->jet.stored[call->request].digest != call->digest) {
+        world_violation(world, "S2", "a caller of R%u gets the result of another input", call->request);
+    }
+}
+
+/* -- workers (E1) -- */
+
+static void judge_start(struct world *world, uint32_t index, const struct effect *effect)
+{
+    const struct node *node = &world->nodes[index];
+    uint32_t row = handle_index(effect->about);
+    if (row >= world->choices.limits.workers_max || node->workers[row].state != WORKER_NONE) {
+        world_violation(world, "E1", "%c starts a process in a row that is taken", letter(index));
+    }
+    uint32_t function = function_of_key(world, effect->key), same = 0;
+    if (function == FUNCTIONS_MAX) {
+        world_violation(world, "E1", "%c starts a version that does not exist", letter(index));
+    }
+    for (uint32_t at = 0; at < WORKERS_MAX; at++) {
+        const struct worker *worker = &node->workers[at];
+        same += worker->state != WORKER_NONE && worker->function == function && worker->version == (uint32_t)effect->key.hi;
+    }
+    if (same >= world->functions[function].workers_max) {
+        world_violation(world, "E1", "%c starts process %u of f%u, %u are allowed", letter(index), same + 1, function,
+                        world->functions[function].workers_max);
+    }
+}
+
+static void judge_execute(struct world *world, uint32_t index, const struct effect *effect)
+{
+    struct slot *message = judge_message(world, index, effect);
+    const struct worker *worker = &world->nodes[index].workers[handle_index(effect->about) % WORKERS_MAX];
+    const struct content *content = &message->content;
+    if (!handle_equal(worker->handle, effect->about) || worker->state != WORKER_READY || worker->stopping) {
+        world_violation(world, "E1", "%c runs R%u on a worker that is not ready", letter(index), content->request);
+    }
+    if (worker->function != content->function) {
+        world_violation(world, "E1", "%c runs R%u of f%u on a worker of f%u", letter(index), content->request,
+                        content->function, worker->function);
+    }
+    uint16_t most = world->functions[worker->function].concurrency;
+    most = most < worker->concurrency ? most : worker->concurrency;
+    if (worker->busy >= most) {
+        world_violation(world, "E1", "%c runs %u at once on a worker that takes %u", letter(index), worker->busy + 1, most);
+    }
+    for (uint32_t at = 0; at < STREAMS_MAX; at++) {
+        if (worker->running[at].used && worker->running[at].stream == effect->stream) {
+            world_violation(world, "E1", "%c uses stream %u of a worker twice", letter(index), effect->stream);
+        }
+    }
+    if (content->invalid != 0 || message->verdicts != 0) {
+        world_violation(world, "E1", "%c runs R%u, which is %s", letter(index), content->request,
+                        content->invalid != 0 ? "invalid" : "settled");
+    }
+    if (content->call != 0 && world->calls[content->call - 1].certainly_not_started) {
+        world_violation(world, "S7", "R%u runs, but its caller was told that it certainly would not", content->request);
+    }
+    message->executed = true;
+}
+
+static void judge_stopped(struct world *world, uint32_t index)
+{
+    const struct node *node = &world->nodes[index];
+    struct core_view view;
+    core_view(node->core, &view);
+    bool over = node_clock(world, node) - node->drained_ns >= node->drain_grace_ns;
+    if (node->state != NODE_DRAINING || (view.running != 0 && !over)) {
+        world_violation(world, "S13", "%c stops with %u running", letter(index), view.running);
+    }
+}
+
+/* -- all -- */
+
+static void judge_verdict(struct world *world, uint32_t index, const struct effect *effect)
+{
+    switch ((enum effect_kind)effect->kind) {
+    case EFFECT_ACK:
+        judge_ack(world, index, effect);
+        return;
+    case EFFECT_EXTEND:
+        judge_token(world, index, effect, judge_message(world, index, effect));
+        return;
+    case EFFECT_HAND_BACK:
+        judge_hand_back(world, index, effect);
+        return;
+    case EFFECT_LEDGER_PUT:
+        judge_message(world, index, effect)->puts++;
+        return;
+    case EFFECT_ANSWER:
+        judge_told(world, judge_message(world, index, effect)->content.request, effect,
+                   judge_blob(world, index, effect->second));
+        return;
+    default:
+        return;
+    }
+}
+
+void judge_effect(struct world *world, uint32_t index, const struct effect *effect)
+{
+    if (effect->kind >= EFFECT_COUNT) {
+        world_violation(world, "E1", "%c: effect of unknown kind %u", letter(index), effect->kind);
+    }
+    world->report->effects[effect->kind]++;
+    judge_blob(world, index, effect->blob);
+    judge_blob(world, index, effect->second);
+    switch ((enum effect_kind)effect->kind) {
+    case EFFECT_PULL:
+        judge_pull(world, index, effect);
+        return;
+    case EFFECT_PUBLISH_RESULT:
+        judge_result(world, index, effect);
+        return;
+    case EFFECT_PUBLISH_DEAD:
+        judge_dead(world, index, effect);
+        return;
+    case EFFECT_REPLY:
+        judge_reply(world, index, effect);
+        return;
+    case EFFECT_START_WORKER:
+        judge_start(world, index, effect);
+        return;
+    case EFFECT_EXECUTE:
+        judge_execute(world, index, effect);
+        return;
+    case EFFECT_STOPPED:
+        judge_stopped(world, index);
+        return;
+    case EFFECT_DROP_BLOB:
+        if (effect->blob.slot == 0) {
+            world_violation(world, "B1", "%c drops no blob", letter(index));
+        }
+        return;
+    default:
+        judge_verdict(world, index, effect);
+    }
+}

@@ -1,0 +1,240 @@
+/* Plugin processes as a core sees them: they start, or do not; they answer, fail, hang, crash, talk nonsense; they
+ * obey when asked to stop, or must be killed. What one does is drawn from the worker and the execution, so the same
+ * execution in another world with one fault less does the same. */
+#include "sim/world.h"
+
+#include <string.h>
+
+enum worker_news { NEWS_READY, NEWS_EXIT, NEWS_RESULT, NEWS_RETRY, NEWS_PERMANENT, NEWS_THROTTLE, NEWS_CRASH, NEWS_GARBAGE };
+
+static struct worker *process_find(struct world *world, uint32_t index, struct handle handle)
+{
+    uint32_t row = handle_index(handle);
+    struct worker *worker = row < WORKERS_MAX ? &world->nodes[index].workers[row] : NULL;
+    bool known = worker != NULL && worker->state != WORKER_NONE && handle_equal(worker->handle, handle);
+    return known ? worker : NULL;
+}
+
+static struct event *process_news(struct world *world, uint32_t index, const struct worker *worker, uint64_t delay_ns,
+                                  enum worker_news news)
+{
+    struct event *event = world_post_node(world, world->now + delay_ns, EVENT_WORKER, index);
+    event->number = handle_index(worker->handle);
+    event->stamp = worker->stamp;
+    event->how = (uint8_t)news;
+    return event;
+}
+
+void process_start(struct world *world, uint32_t index, const struct effect *effect)
+{
+    struct worker *worker = &world->nodes[index].workers[handle_index(effect->about)];
+    uint32_t stamp = worker->stamp + 1;
+    memset(worker, 0, sizeof(*worker));
+    worker->handle = effect->about;
+    worker->stamp = stamp;
+    worker->state = WORKER_STARTING;
+    worker->function = function_of_key(world, effect->key);
+    worker->version = (uint32_t)effect->key.hi;
+    uint64_t random = world_draw(world, effect->about.bits, PURPOSE_WORKER, world->steps);
+    worker->concurrency = (uint16_t)(1 + draw_below(draw_mix(random), 4));
+    if (world_strikes(world, FAULT_START_HANG, index)) {
+        return;
+    }
+    uint64_t delay = MILLISECOND + draw_below(random, 300 * MILLISECOND);
+    process_news(world, index, worker, delay, world_strikes(world, FAULT_START_FAIL, index) ? NEWS_EXIT : NEWS_READY);
+}
+
+/* -- executions -- */
+
+static enum worker_news execution_end(struct world *world, uint64_t execution, bool *ret_hangs)
+{
+    *ret_hangs = world_strikes(world, FAULT_WORKER_HANG, execution);
+    if (world_strikes(world, FAULT_WORKER_CRASH, execution)) {
+        return NEWS_CRASH;
+    }
+    if (world_strikes(world, FAULT_WORKER_GARBAGE, execution)) {
+        return NEWS_GARBAGE;
+    }
+    if (world_strikes(world, FAULT_ERROR_PERMANENT, execution)) {
+        return NEWS_PERMANENT;
+    }
+    if (world_strikes(world, FAULT_ERROR_THROTTLE, execution)) {
+        return NEWS_THROTTLE;
+    }
+    return world_strikes(world, FAULT_ERROR_RETRY, execution) ? NEWS_RETRY : NEWS_RESULT;
+}
+
+void process_execute(struct world *world, uint32_t index, const struct effect *effect)
+{
+    struct node *node = &world->nodes[index];
+    struct worker *worker = process_find(world, index, effect->about);
+    uint32_t stream = 0;
+    while (stream < STREAMS_MAX && worker->running[stream].used) {
+        stream++;
+    }
+    struct running *running = &worker->running[stream];
+    running->used = true;
+    running->stream = effect->stream;
+    running->execution = ++world->executions;
+    running->message = node->slots[effect->blob.slot].content;
+    worker->busy++;
+    world->report->executions++;
+    world->requests[running->message.request].executions++;
+    if (running->message.call != 0) {
+        world->calls[running->message.call - 1].executed = true;
+    }
+    bool hangs;
+    enum worker_news end = execution_end(world, running->execution, &hangs);
+    if (hangs) {
+        return;
+    }
+    uint64_t mean = world->functions[worker->function].run_ns;
+    uint64_t delay = mean / 4 + world_draw_below(world, mean * 3 / 2, running->execution, PURPOSE_RUN, 0);
+    delay *= world_strikes(world, FAULT_WORKER_SLOW, running->execution) ? 50 : 1;
+    struct event *event = process_news(world, index, worker, delay, end);
+    event->execution = running->execution;
+}
+
+static struct running *running_of(struct worker *worker, uint32_t execution)
+{
+    for (uint32_t at = 0; at < STREAMS_MAX; at++) {
+        if (worker->running[at].used && worker->running[at].execution == execution) {
+            return &worker->running[at];
+        }
+    }
+    return NULL;
+}
+
+/* Half of them obey, in their own way: with an error. The others go on as if nothing had been said. */
+void process_cancel(struct world *world, uint32_t index, const struct effect *effect)
+{
+    struct worker *worker = process_find(world, index, effect->about);
+    for (uint32_t at = 0; worker != NULL && at < STREAMS_MAX; at++) {
+        struct running *running = &worker->running[at];
+        if (running->used && running->stream == effect->stream && (running->execution & 1) == 0) {
+            struct event *event = process_news(world, index, worker, MILLISECOND, NEWS_RETRY);
+            event->execution = running->execution;
+        }
+    }
+}
+
+void process_stop(struct world *world, uint32_t index, const struct effect *effect)
+{
+    struct worker *worker = process_find(world, index, effect->about);
+    if (worker == NULL) {
+        return;
+    }
+    worker->stopping = true;
+    if (worker->busy == 0 && worker->state == WORKER_READY && !world_strikes(world, FAULT_WORKER_HANG, index)) {
+        process_news(world, index, worker, MILLISECOND, NEWS_EXIT);
+    }
+}
+
+void process_kill(struct world *world, uint32_t index, const struct effect *effect)
+{
+    struct worker *worker = process_find(world, index, effect->about);
+    if (worker != NULL) {
+        process_news(world, index, worker, world_draw_below(world, 20 * MILLISECOND, index, PURPOSE_WORKER, world->steps),
+                     NEWS_EXIT);
+    }
+}
+
+void process_die(struct world *world, uint32_t index, uint64_t pick)
+{
+    struct worker *worker = &world->nodes[index].workers[pick % WORKERS_MAX];
+    if (worker->state != WORKER_NONE) {
+        process_news(world, index, worker, 0, NEWS_CRASH);
+    }
+}
+
+/* -- news -- */
+
+static void news_exit(struct world *world, uint32_t index, struct worker *worker, enum worker_news news)
+{
+    struct input input = { .kind = INPUT_WORKER_EXITED, .about = worker->handle };
+    if (news == NEWS_CRASH) {
+        input.code = worker->stamp & 1 ? REASON_PLUGIN_CRASHED : REASON_OUT_OF_MEMORY;
+    } else if (worker->state == WORKER_STARTING && !worker->stopping) {
+        input.code = REASON_PLUGIN_NOT_STARTED;
+    }
+    worker->state = WORKER_NONE;
+    worker->stamp++;
+    node_step(world, index, &input, NULL);
+}
+
+static void news_ready(struct world *world, uint32_t index, struct worker *worker)
+{
+    if (worker->state != WORKER_STARTING) {
+        return;
+    }
+    if (worker->stopping) {
+        news_exit(world, index, worker, NEWS_EXIT); /* it read STOP first */
+        return;
+    }
+    worker->state = WORKER_READY;
+    struct input input = { .kind = INPUT_WORKER_READY, .about = worker->handle };
+    input.as.worker.concurrency = worker->concurrency;
+    node_step(world, index, &input, NULL);
+}
+
+static void news_garbage(struct world *world, uint32_t index, struct worker *worker)
+{
+    if (worker->state == WORKER_READY) {
+        worker->state = WORKER_BROKEN;
+        struct input input = { .kind = INPUT_WORKER_BROKEN, .about = worker->handle };
+        node_step(world, index, &input, NULL);
+    }
+}
+
+static void news_end(struct world *world, uint32_t index, struct worker *worker, const struct event *event)
+{
+    struct running *running = running_of(worker, event->execution);
+    if (running == NULL || worker->state != WORKER_READY) {
+        return;
+    }
+    struct content content = running->message;
+    struct input input = { .kind = INPUT_WORKER_RESULT, .about = worker->handle };
+    content.kind = CONTENT_RESULT;
+    content.payload = (uint64_t)running->execution << 1;
+    input.as.worker.stream = running->stream;
+    if (event->how != NEWS_RESULT) {
+        content.kind = CONTENT_ERROR;
+        content.payload |= 1;
+        input.kind = INPUT_WORKER_ERROR;
+        input.as.worker.class = (uint8_t)(event->how == NEWS_RETRY       ? ERROR_RETRY
+                                          : event->how == NEWS_PERMANENT ? ERROR_PERMANENT
+                                                                         : ERROR_THROTTLE);
+        if (event->how == NEWS_THROTTLE) {
+            input.as.worker.after_ns = world_draw_below(world, 3 * SECOND, running->execution, PURPOSE_RUN, 1);
+        }
+    }
+    running->used = false;
+    worker->busy--;
+    uint32_t stamp = worker->stamp;
+    node_step(world, index, &input, &content);
+    if (worker->stamp == stamp && worker->stopping && worker->busy == 0) {
+        process_news(world, index, worker, MILLISECOND, NEWS_EXIT);
+    }
+}
+
+void process_event(struct world *world, const struct event *event)
+{
+    struct worker *worker = &world->nodes[event->node].workers[event->number];
+    if (worker->stamp != event->stamp || worker->state == WORKER_NONE) {
+        return;
+    }
+    switch ((enum worker_news)event->how) {
+    case NEWS_READY:
+        news_ready(world, event->node, worker);
+        return;
+    case NEWS_EXIT:
+    case NEWS_CRASH:
+        news_exit(world, event->node, worker, (enum worker_news)event->how);
+        return;
+    case NEWS_GARBAGE:
+        news_garbage(world, event->node, worker);
+        return;
+    default:
+        news_end(world, event->node, worker, event);
+    }
+}
