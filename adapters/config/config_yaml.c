@@ -1,0 +1,332 @@
+/* YAML into members, on libyaml's event interface, which knows line and column. The file is read as what it has to be:
+ * mappings of sections, and values that are scalars, lists of scalars or (for PAIRS) mappings of scalars. Anchors,
+ * aliases, tags and duplicate keys, which YAML allows and people trip over, are refused.
+ *
+ * The reader goes on after a problem: an unknown subtree is skipped, a bad value is reported. Only a syntax error ends it,
+ * since nothing after it can be trusted. */
+#include "adapters/config/config_internal.h"
+
+#include <string.h>
+
+#include <yaml.h>
+
+enum { DEPTH_MAX = 8, SEEN_MAX = 512 };
+
+struct yaml_reader {
+    yaml_parser_t parser;
+    yaml_event_t event; /* the current one */
+    const char *name;
+    const struct config_table *table;
+    struct config_book *book;
+    void *target;
+    struct config_problems *problems;
+    char path[CONFIG_PATH_BYTES];
+    const char *seen[SEEN_MAX]; /* full paths, to find duplicates */
+    size_t seen_count;
+    bool broken; /* syntax error: stop everywhere */
+};
+
+struct place {
+    size_t line, column;
+};
+
+static struct place place_of(const struct yaml_reader *reader)
+{
+    return (struct place){ reader->event.start_mark.line + 1, reader->event.start_mark.column + 1 };
+}
+
+#define REPORT(reader, place, format, ...)                                                                             \
+    config_problem((reader)->problems, "%s:%zu:%zu: " format, (reader)->name, (place).line, (place).column, __VA_ARGS__)
+
+/* Moves to the next event; false (and broken) on a syntax error. */
+static bool next(struct yaml_reader *reader)
+{
+    yaml_event_delete(&reader->event);
+    if (!reader->broken && yaml_parser_parse(&reader->parser, &reader->event)) {
+        return true;
+    }
+    if (!reader->broken) {
+        struct place place = { reader->parser.problem_mark.line + 1, reader->parser.problem_mark.column + 1 };
+        REPORT(reader, place, "not YAML: %s", reader->parser.problem == NULL ? "?" : reader->parser.problem);
+        reader->broken = true;
+    }
+    memset(&reader->event, 0, sizeof reader->event);
+    return false;
+}
+
+/* Skips the node that the current event starts; ends on its last event. */
+static bool skip_node(struct yaml_reader *reader)
+{
+    size_t depth = 0;
+    for (;;) {
+        yaml_event_type_t type = reader->event.type;
+        if (type == YAML_MAPPING_START_EVENT || type == YAML_SEQUENCE_START_EVENT) {
+            depth++;
+        } else if (type == YAML_MAPPING_END_EVENT || type == YAML_SEQUENCE_END_EVENT) {
+            depth--;
+        }
+        if (depth == 0) {
+            return true;
+        }
+        if (!next(reader)) {
+            return false;
+        }
+    }
+}
+
+/* True if the node has what we refuse. The node is not skipped. */
+static bool refuse_extras(struct yaml_reader *reader)
+{
+    const yaml_event_t *event = &reader->event;
+    bool map = event->type == YAML_MAPPING_START_EVENT, list = event->type == YAML_SEQUENCE_START_EVENT;
+    const yaml_char_t *anchor = map    ? event->data.mapping_start.anchor
+                                : list ? event->data.sequence_start.anchor
+                                       : event->data.scalar.anchor;
+    const yaml_char_t *tag = map    ? event->data.mapping_start.tag
+                             : list ? event->data.sequence_start.tag
+                                    : event->data.scalar.tag;
+    if (event->type == YAML_ALIAS_EVENT) {
+        REPORT(reader, place_of(reader), "aliases such as *%.40s are not allowed: write the value out",
+               (const char *)event->data.alias.anchor);
+        return true;
+    }
+    if (anchor != NULL || tag != NULL) {
+        REPORT(reader, place_of(reader), "%s are not allowed: remove %s%.40s", anchor != NULL ? "anchors" : "tags",
+               anchor != NULL ? "&" : "", (const char *)(anchor != NULL ? anchor : tag));
+        return true;
+    }
+    return false;
+}
+
+static const char *copy_scalar(struct yaml_reader *reader)
+{
+    const char *text = (const char *)reader->event.data.scalar.value;
+    size_t length = reader->event.data.scalar.length;
+    if (memchr(text, 0, length) != NULL) {
+        REPORT(reader, place_of(reader), "%s holds a NUL character: remove it", reader->path);
+        return NULL;
+    }
+    const char *copy = config_book_copy(reader->book, text, length);
+    if (copy == NULL) {
+        REPORT(reader, place_of(reader), "%s: no memory", reader->path);
+    }
+    return copy;
+}
+
+static bool scalar_is_empty(const yaml_event_t *event)
+{
+    const char *text = (const char *)event->data.scalar.value;
+    return event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+           (*text == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0);
+}
+
+/* The next item of a list or value of a mapping must be a scalar; otherwise it is skipped. */
+static const char *take_item(struct yaml_reader *reader)
+{
+    if (refuse_extras(reader)) {
+        skip_node(reader);
+        return NULL;
+    }
+    if (reader->event.type != YAML_SCALAR_EVENT) {
+        REPORT(reader, place_of(reader), "%s may hold single values only, no lists or mappings", reader->path);
+        skip_node(reader);
+        return NULL;
+    }
+    return copy_scalar(reader);
+}
+
+static bool pair_is_new(struct yaml_reader *reader, const struct config_raw *raw, const char *name)
+{
+    for (size_t i = 0; i < raw->count; i++) {
+        if (strcmp(raw->names[i], name) == 0) {
+            REPORT(reader, place_of(reader), "\"%.60s\" is given twice in %s: keep one", name, reader->path);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Reads the items of a list or mapping value into `raw`; false if any was refused. */
+static bool take_items(struct yaml_reader *reader, struct config_raw *raw)
+{
+    bool good = true;
+    yaml_event_type_t end = raw->shape == CONFIG_MAPPING ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+    while (next(reader) && reader->event.type != end) {
+        const char *name = "";
+        if (raw->shape == CONFIG_MAPPING) {
+            name = take_item(reader);
+            good = name != NULL && pair_is_new(reader, raw, name) && good;
+            if (!next(reader)) {
+                return false;
+            }
+        }
+        const char *item = take_item(reader);
+        if (raw->count == CONFIG_ITEMS_MAX) {
+            REPORT(reader, place_of(reader), "%s has more than %d entries", reader->path, CONFIG_ITEMS_MAX);
+            good = false;
+        } else if (item == NULL || name == NULL) {
+            good = false;
+        } else {
+            raw->names[raw->count] = name;
+            raw->items[raw->count++] = item;
+        }
+        if (!good && raw->count == CONFIG_ITEMS_MAX) {
+            raw->count = 0;
+        }
+    }
+    return good && !reader->broken;
+}
+
+static bool take_raw(struct yaml_reader *reader, struct config_raw *raw)
+{
+    raw->count = 0;
+    raw->empty = false;
+    if (reader->event.type == YAML_SCALAR_EVENT) {
+        raw->shape = CONFIG_SCALAR;
+        raw->empty = scalar_is_empty(&reader->event);
+        raw->items[0] = copy_scalar(reader);
+        raw->count = 1;
+        return raw->items[0] != NULL;
+    }
+    raw->shape = reader->event.type == YAML_MAPPING_START_EVENT ? CONFIG_MAPPING : CONFIG_SEQUENCE;
+    return take_items(reader, raw);
+}
+
+static void read_key_value(struct yaml_reader *reader, const struct config_key *key)
+{
+    static _Thread_local struct config_raw raw;
+    struct place place = place_of(reader);
+    char why[CONFIG_WHY_BYTES], where[CONFIG_PATH_BYTES];
+    if (!take_raw(reader, &raw)) {
+        return;
+    }
+    if (!config_value_read(key, &raw, reader->book, reader->target, why)) {
+        REPORT(reader, place, "%s: %s", key->path, why);
+        return;
+    }
+    snprintf(where, sizeof where, "%.100s:%zu", reader->name, place.line);
+    reader->book->origins[key - reader->table->keys] =
+        (struct config_origin){ CONFIG_FROM_FILE, config_book_copy(reader->book, where, strlen(where)) };
+}
+
+static void report_unknown(struct yaml_reader *reader, struct place place)
+{
+    char section[CONFIG_PATH_BYTES];
+    const char *near = config_nearest(reader->table, reader->path, section);
+    if (near != NULL) {
+        REPORT(reader, place, "unknown key \"%s\"; did you mean \"%s\"?", reader->path, near);
+    } else {
+        REPORT(reader, place, "unknown key \"%s\": see docs/reference/config.md", reader->path);
+    }
+}
+
+static bool mark_seen(struct yaml_reader *reader, struct place place)
+{
+    for (size_t i = 0; i < reader->seen_count; i++) {
+        if (strcmp(reader->seen[i], reader->path) == 0) {
+            REPORT(reader, place, "\"%s\" is given twice: keep one", reader->path);
+            return false;
+        }
+    }
+    const char *copy = config_book_copy(reader->book, reader->path, strlen(reader->path));
+    if (reader->seen_count == SEEN_MAX || copy == NULL) {
+        REPORT(reader, place, "too many keys at \"%s\"", reader->path);
+        reader->broken = true;
+        return false;
+    }
+    reader->seen[reader->seen_count++] = copy;
+    return true;
+}
+
+static bool read_section(struct yaml_reader *reader, size_t depth);
+
+/* The value of the key at `path`; the current event is its first. */
+static void read_value(struct yaml_reader *reader, struct place key_place, size_t depth)
+{
+    if (!mark_seen(reader, key_place) || refuse_extras(reader)) {
+        skip_node(reader);
+        return;
+    }
+    const struct config_key *key = config_key_find(reader->table, reader->path);
+    if (key != NULL) {
+        read_key_value(reader, key);
+        return;
+    }
+    if (!config_section_known(reader->table, reader->path)) {
+        report_unknown(reader, key_place);
+        skip_node(reader);
+        return;
+    }
+    if (reader->event.type == YAML_MAPPING_START_EVENT) {
+        read_section(reader, depth + 1);
+        return;
+    }
+    if (reader->event.type != YAML_SCALAR_EVENT || !scalar_is_empty(&reader->event)) {
+        REPORT(reader, place_of(reader), "\"%s\" is a section: put its keys below it, indented", reader->path);
+        skip_node(reader);
+    }
+}
+
+/* The members of a mapping whose start is the current event; ends on its end. */
+static bool read_section(struct yaml_reader *reader, size_t depth)
+{
+    size_t length = strlen(reader->path);
+    while (next(reader) && reader->event.type != YAML_MAPPING_END_EVENT) {
+        struct place place = place_of(reader);
+        const char *text = (const char *)reader->event.data.scalar.value;
+        bool usable = reader->event.type == YAML_SCALAR_EVENT && !refuse_extras(reader) && depth < DEPTH_MAX &&
+                      length + reader->event.data.scalar.length + 2 < sizeof reader->path && *text != '\0';
+        if (!usable) {
+            REPORT(reader, place, "below \"%s\" a key is expected", reader->path);
+            skip_node(reader);
+        } else {
+            snprintf(reader->path + length, sizeof reader->path - length, "%s%s", length == 0 ? "" : ".", text);
+        }
+        if (!next(reader)) {
+            return false;
+        }
+        if (usable) {
+            read_value(reader, place, depth);
+        } else {
+            skip_node(reader);
+        }
+        reader->path[length] = '\0';
+    }
+    return !reader->broken;
+}
+
+/* One document that is a mapping, or nothing at all. */
+static void read_stream(struct yaml_reader *reader)
+{
+    if (!next(reader) || !next(reader) || reader->event.type == YAML_STREAM_END_EVENT || !next(reader)) {
+        return;
+    }
+    if (reader->event.type == YAML_SCALAR_EVENT && scalar_is_empty(&reader->event)) {
+        next(reader);
+    } else if (reader->event.type != YAML_MAPPING_START_EVENT) {
+        REPORT(reader, place_of(reader), "%s", "the file must be a mapping of sections, such as \"grpc:\"");
+        return;
+    } else if (refuse_extras(reader) || !read_section(reader, 0) || !next(reader)) {
+        return;
+    }
+    if (!reader->broken && next(reader) && reader->event.type != YAML_STREAM_END_EVENT) {
+        REPORT(reader, place_of(reader), "%s", "only one document a file is read: remove the second \"---\"");
+    }
+}
+
+bool config_yaml_read(const char *text, size_t length, const char *name, const struct config_table *table,
+                      struct config_book *book, void *target, struct config_problems *problems)
+{
+    size_t before = problems->count;
+    struct yaml_reader reader = { .name = name, .table = table, .book = book, .target = target, .problems = problems };
+    if (!yaml_parser_initialize(&reader.parser)) {
+        config_problem(problems, "%s: no memory to read it", name);
+        return false;
+    }
+    yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, length);
+    read_stream(&reader);
+    yaml_event_delete(&reader.event);
+    yaml_parser_delete(&reader.parser);
+    return problems->count == before;
+}
