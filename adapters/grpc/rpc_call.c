@@ -135,7 +135,8 @@ static void refuse(struct rpc_call *call, enum rpc_status status, const char *re
 
 void rpc_call_answer(struct rpc_call *call, const struct rpc_answer *answer, enum rpc_kind kind)
 {
-    if (answer->kind == RPC_ANSWER_STATUS) {
+    if (answer->kind == RPC_ANSWER_STATUS && answer->status > RPC_STATUS_OK &&
+        answer->status <= RPC_STATUS_UNAUTHENTICATED) {
         rpc_send_status(call, answer);
         return;
     }

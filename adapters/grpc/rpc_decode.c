@@ -5,6 +5,7 @@
  * again at once; a deploy request, rare and nested, is unpacked into an arena that it keeps. */
 #include "adapters/grpc/rpc_decode.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +45,8 @@ void rpc_decoder_free(struct rpc_decoder *decoder)
 
 struct rpc_request *rpc_request_blank(void)
 {
-    struct request_box *box = calloc(1, sizeof *box);
-    return box ? &box->request : NULL;
+    _Static_assert(offsetof(struct request_box, request) == 0, "a request is its box");
+    return calloc(1, sizeof(struct request_box));
 }
 
 void rpc_request_free(struct rpc_request *request)

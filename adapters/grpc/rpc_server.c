@@ -6,6 +6,7 @@
 #include "adapters/grpc/rpc_server.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,13 +109,22 @@ static struct rpc_server *server_new(const struct rpc_server_options *given)
 /* The doors of a server that was started only by half are shut by its own thread, like any other's. */
 static bool server_run(struct rpc_server *server)
 {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before); /* signals are for the caller's threads: gRPC's and ours inherit this */
+    rpc_library_acquire();
+    if (!queue_open(server))
+        abort(); /* gRPC itself aborts where it has no memory; this can't fail otherwise */
     bool doors = true;
     for (int is_unix = 0; is_unix < RPC_DOOR_COUNT; is_unix++)
         if (rpc_acceptor_has(server->acceptor, is_unix))
             doors = doors && rpc_door_open(server, &server->doors[is_unix], is_unix);
     if (pthread_create(&server->thread, NULL, rpc_thread_run, server) != 0)
         abort(); /* no thread, at the start, and nothing that could end the doors: there is no way on */
-    return doors && rpc_acceptor_start(server->acceptor, server->doors[0].grpc, server->doors[1].grpc);
+    bool running = doors && rpc_acceptor_start(server->acceptor, server->doors[0].grpc, server->doors[1].grpc);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return running;
 }
 
 struct rpc_server *rpc_server_start(const struct rpc_server_options *options, char *ret_error, size_t error_size)
@@ -132,9 +142,6 @@ struct rpc_server *rpc_server_start(const struct rpc_server_options *options, ch
         server_free(server);
         return NULL;
     }
-    rpc_library_acquire();
-    if (!queue_open(server))
-        abort(); /* gRPC itself aborts where it has no memory; this can't fail otherwise */
     ring_sleep(&server->requests);
     if (server_run(server))
         return server;
