@@ -40,15 +40,15 @@ struct bus_options {
 
 struct bus_header {
     struct bytes name;  /* case as received */
-    struct bytes value; /* leading spaces removed; encoded as on the wire */
+    struct bytes value; /* blanks around it removed; encoded as on the wire */
 };
 
 struct bus_message {
     struct bytes subject;
     struct bytes reply;               /* empty if none */
-    const struct bus_header *headers; /* repeated names appear repeatedly; order across names is not kept */
+    const struct bus_header *headers; /* in order of arrival; repeated names appear repeatedly */
     size_t header_count;
-    bool headers_cut; /* there were more than BUS_HEADERS_MAX, or memory ran out */
+    bool headers_cut; /* more than BUS_HEADERS_MAX, or malformed: do not trust what is missing */
     struct bytes body;
 };
 
@@ -112,7 +112,8 @@ struct bus_pull_status {
 };
 
 /* nats.c 3.4.1 swallows the subject of a "no responders" answer, so only the kind of the operation is known: the
- * caller must wait for its own time-out of the op, but learns early that a stream or consumer has no leader. */
+ * caller must wait for its own time-out of the op, but learns early that a stream or consumer has no leader. Not to be
+ * relied on: a single 2.9.10 says nothing at all to a pull from a consumer that does not exist. */
 enum bus_unanswered { BUS_UNANSWERED_PUBLISH, BUS_UNANSWERED_PULL };
 
 struct bus_callbacks {

@@ -65,28 +65,38 @@ bool wire_ack_parse(struct bytes subject, struct wire_ack *ret_ack)
     return true;
 }
 
+/* What follows `label` and spaces; empty if the label is not there. */
+static struct bytes value_after(struct bytes body, const char *label)
+{
+    const uint8_t *end = body.at + body.length;
+    const uint8_t *at = memmem(body.at, body.length, label, strlen(label));
+    if (at == NULL) {
+        return (struct bytes){ NULL, 0 };
+    }
+    at += strlen(label);
+    while (at < end && *at == ' ') {
+        at++;
+    }
+    return (struct bytes){ at, (size_t)(end - at) };
+}
+
 bool wire_puback_parse(struct bytes body, uint64_t *ret_sequence, bool *ret_duplicate)
 {
-    static const char prefix[] = "{\"stream\":\"";
-    static const char label[] = "\"seq\":";
-    static const char duplicate[] = "\"duplicate\":true";
+    static const char prefix[] = "{\"stream\":";
     if (body.length < sizeof prefix || memcmp(body.at, prefix, sizeof prefix - 1) != 0 ||
         memmem(body.at, body.length, "\"error\"", 7) != NULL) {
         return false;
     }
-    const uint8_t *at = memmem(body.at, body.length, label, sizeof label - 1);
-    if (at == NULL) {
+    struct bytes sequence = value_after(body, "\"seq\":");
+    struct bytes duplicate = value_after(body, "\"duplicate\":");
+    size_t digits = 0;
+    while (digits < sequence.length && sequence.at[digits] >= '0' && sequence.at[digits] <= '9') {
+        digits++;
+    }
+    if (!wire_number_parse((struct bytes){ sequence.at, digits }, ret_sequence)) {
         return false;
     }
-    at += sizeof label - 1;
-    const uint8_t *end = at;
-    while (end < body.at + body.length && *end >= '0' && *end <= '9') {
-        end++;
-    }
-    if (!wire_number_parse((struct bytes){ at, (size_t)(end - at) }, ret_sequence)) {
-        return false;
-    }
-    *ret_duplicate = memmem(body.at, body.length, duplicate, sizeof duplicate - 1) != NULL;
+    *ret_duplicate = duplicate.length >= 4 && memcmp(duplicate.at, "true", 4) == 0;
     return true;
 }
 
@@ -179,42 +189,88 @@ bool wire_time_parse(struct bytes text, int64_t *ret_wall_ns)
     return true;
 }
 
+static bool is_blank(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\0';
+}
+
+static struct bytes trim(const uint8_t *at, const uint8_t *end)
+{
+    while (at < end && is_blank(*at)) {
+        at++;
+    }
+    while (end > at && is_blank(end[-1])) {
+        end--;
+    }
+    return (struct bytes){ at, (size_t)(end - at) };
+}
+
+/* One line without its '\n'. False if it is no header. */
+static bool header_parse(const uint8_t *at, const uint8_t *end, struct bus_header *ret_header)
+{
+    const uint8_t *colon = at;
+    while (colon < end && *colon != ':' && *colon != '\0') {
+        colon++;
+    }
+    if (colon == end || colon == at || *at == ' ' || *at == '\t') {
+        return false;
+    }
+    *ret_header = (struct bus_header){ { at, (size_t)(colon - at) }, trim(colon + 1, end) };
+    return true;
+}
+
+static const uint8_t *line_end(const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+    return newline != NULL ? newline : end;
+}
+
+static bool has_version(struct bytes block)
+{
+    static const char version[] = "NATS/1.0";
+    return block.length >= sizeof version - 1 && memcmp(block.at, version, sizeof version - 1) == 0;
+}
+
 bool wire_headers_parse(struct bytes block, struct bus_header *headers, size_t capacity, size_t *ret_count,
                         bool *ret_cut)
 {
-    static const char version[] = "NATS/1.0";
-    const uint8_t *at = block.at;
-    const uint8_t *end = block.at + block.length;
     size_t count = 0;
     bool cut = false;
-    if (block.length < sizeof version - 1 || memcmp(at, version, sizeof version - 1) != 0) {
+    if (!has_version(block)) {
         return false;
     }
-    for (bool first = true; at < end; first = false) {
-        const uint8_t *line_end = memmem(at, (size_t)(end - at), "\r\n", 2);
-        if (line_end == NULL || (!first && line_end == at)) {
+    const uint8_t *end = block.at + block.length;
+    for (const uint8_t *at = line_end(block.at, end); at < end && !cut; at = line_end(at, end)) {
+        at++;
+        if (at == end || *at == '\r' || *at == '\n') {
             break;
         }
-        const uint8_t *colon = first ? NULL : memchr(at, ':', (size_t)(line_end - at));
-        if (!first && colon == NULL) {
+        struct bus_header header;
+        if (!header_parse(at, line_end(at, end), &header)) {
             return false;
         }
-        if (!first && count == capacity) {
-            cut = true;
-            break;
+        cut = count == capacity;
+        if (!cut) {
+            headers[count++] = header;
         }
-        if (!first) {
-            const uint8_t *value = colon + 1;
-            while (value < line_end && *value == ' ') {
-                value++;
-            }
-            headers[count++] =
-                (struct bus_header){ { at, (size_t)(colon - at) }, { value, (size_t)(line_end - value) } };
-        }
-        at = line_end + 2;
     }
     *ret_count = count;
     *ret_cut = cut;
+    return true;
+}
+
+bool wire_status_parse(struct bytes block, uint32_t *ret_code, struct bytes *ret_description)
+{
+    uint64_t code = 0;
+    if (!has_version(block)) {
+        return false;
+    }
+    struct bytes line = trim(block.at + 8, line_end(block.at, block.at + block.length));
+    if (line.length < 3 || !wire_number_parse((struct bytes){ line.at, 3 }, &code)) {
+        return false;
+    }
+    *ret_code = (uint32_t)code;
+    *ret_description = trim(line.at + 3, line.at + line.length);
     return true;
 }
 
