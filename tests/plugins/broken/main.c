@@ -1,0 +1,7 @@
+/* Does not compile. */
+#include <stead/plugin.h>
+
+int main(void)
+{
+    return no_such_function(
+}

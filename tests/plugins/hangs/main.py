@@ -1,0 +1,10 @@
+"""Never answers."""
+import time
+
+import stead
+
+
+@stead.function
+def hangs(event, ctx):
+    while True:
+        time.sleep(3600)
