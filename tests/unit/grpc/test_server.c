@@ -80,6 +80,32 @@ static void a_status_has_details(void **state)
     rpc_reply_free(reply);
 }
 
+/* A compiler's whole output as a status: cut, but it arrives, within the 8 KiB of trailers that clients accept. */
+static void a_long_status_is_cut_and_arrives(void **state)
+{
+    static char text[60001];
+    for (size_t i = 0; i + 3 < sizeof text; i += 3)
+        memcpy(text + i, "\xe2\x82\xac", 3);
+    struct rpc_pair pairs[2] = { { bytes_of("log"), bytes_of(text) }, { bytes_of("more"), bytes_of(text) } };
+    fixture_start_call(&fixture, "hold", bytes_of(""), 0, NULL);
+    fixture_until(&fixture, &fixture.held_count, 1);
+    rpc_server_answer(fixture.server, &(struct rpc_answer){ .id = fixture.held[0],
+                                                            .kind = RPC_ANSWER_STATUS,
+                                                            .status = RPC_STATUS_FAILED_PRECONDITION,
+                                                            .text = bytes_of(text),
+                                                            .reason = bytes_of("BUILD_FAILED"),
+                                                            .violation_field = bytes_of("files"),
+                                                            .pairs = pairs,
+                                                            .pair_count = 2 });
+    struct rpc_reply *reply = fixture_wait(&fixture, NULL);
+    assert_int_equal(reply->status, RPC_STATUS_FAILED_PRECONDITION);
+    assert_bytes_text(reply->reason, "BUILD_FAILED");
+    assert_int_equal(reply->message.length, 999);
+    assert_int_equal(reply->pair_count, 2);
+    assert_true(reply->pairs[0].value.length > 500);
+    rpc_reply_free(reply);
+}
+
 static void a_malformed_result_is_internal(void **state)
 {
     struct rpc_reply *reply = fixture_call(&fixture, "mangled", bytes_of(""), 0);
@@ -304,6 +330,7 @@ int main(void)
         TEST(a_function_answers),
         TEST(a_function_fails),
         TEST(a_status_has_details),
+        TEST(a_long_status_is_cut_and_arrives),
         TEST(a_malformed_result_is_internal),
         TEST(only_the_first_answer_counts),
         TEST(unknown_ids_are_dropped),
