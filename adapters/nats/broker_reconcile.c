@@ -103,6 +103,16 @@ static bool replicas_impossible(const struct broker_error *error)
     return error->error_code == JS_REPLICAS_NEED_CLUSTER || error->error_code == JS_NO_SUITABLE_PEERS;
 }
 
+static void tell_replicas(struct reconciler *reconciler, const char *stream, int64_t wanted, int64_t fallback,
+                          const char *why)
+{
+    tell(reconciler, BROKER_REPORT_WARNING,
+         "this broker can't keep %lld copies of stream %s (%s): going on with %lld; what the one server loses is lost. "
+         "Set replicas: 1 to accept that, or run a cluster",
+         (long long)wanted, stream, why, (long long)fallback);
+    reconciler->replicas_refused = true;
+}
+
 /* Writes it; where the broker can't keep that many copies, writes it with `fallback` copies and says so. */
 static enum broker_status write_with_replicas(struct reconciler *reconciler, const char *verb, cJSON *config,
                                               int64_t fallback)
@@ -112,11 +122,7 @@ static enum broker_status write_with_replicas(struct reconciler *reconciler, con
     if (status != BROKER_REFUSED || wanted <= fallback || !replicas_impossible(reconciler->error)) {
         return status;
     }
-    tell(reconciler, BROKER_REPORT_WARNING,
-         "this broker can't keep %lld copies of stream %s (%s): going on with %lld; what the one server loses is lost. "
-         "Set replicas: 1 to accept that, or run a cluster",
-         (long long)wanted, json_text(config, "name"), reconciler->error->text, (long long)fallback);
-    reconciler->replicas_refused = true;
+    tell_replicas(reconciler, json_text(config, "name"), wanted, fallback, reconciler->error->text);
     set_number(config, "num_replicas", (double)fallback);
     return write_stream(reconciler, verb, config);
 }
@@ -245,6 +251,17 @@ static bool merge_field(struct reconciler *reconciler, cJSON *config, const cJSO
     return true;
 }
 
+/* A single 2.9.10 refuses to create three copies, but accepts a change to three, which then means nothing. */
+static void lower_replicas(struct reconciler *reconciler, const cJSON *info, cJSON *want)
+{
+    int64_t wanted = json_integer(want, "num_replicas", 1);
+    int64_t have = json_integer(cJSON_GetObjectItemCaseSensitive(info, "config"), "num_replicas", 1);
+    if (wanted > have && !cJSON_HasObjectItem(info, "cluster")) {
+        tell_replicas(reconciler, json_text(want, "name"), wanted, have, "a single server");
+        set_number(want, "num_replicas", (double)have);
+    }
+}
+
 static enum broker_status update_ours(struct reconciler *reconciler, const cJSON *info, const cJSON *want)
 {
     const cJSON *state = cJSON_GetObjectItemCaseSensitive(info, "state");
@@ -283,6 +300,7 @@ enum broker_status reconcile_stream(struct reconciler *reconciler, cJSON *want)
         status = create_stream(reconciler, want);
     } else if (status == BROKER_OK) {
         const cJSON *have = cJSON_GetObjectItemCaseSensitive(info, "config");
+        lower_replicas(reconciler, info, want);
         status = broker_made_it(have) ? update_ours(reconciler, info, want) : judge_foreign(reconciler, have, want);
         cJSON_Delete(info);
     }

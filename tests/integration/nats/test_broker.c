@@ -32,6 +32,7 @@ static void on_report(void *owner, enum broker_report kind, const char *text)
     snprintf(reports->all + used, sizeof reports->all - used, "%s\n", text);
 }
 
+/* Provisions and collects the reports. */
 static enum broker_status provision(const struct broker_provision *options, struct reports *ret_reports)
 {
     memset(ret_reports, 0, sizeof *ret_reports);
@@ -100,14 +101,20 @@ static void test_changes_and_downgrades(void **state)
     options.replicas = 3;
     options.queue_messages_max = 2000;
     assert_int_equal(provision(&options, &reports), BROKER_OK);
-    print_message("%s", reports.all);
     assert_non_null(strstr(reports.all, "can't keep 3 copies of stream functions"));
     assert_int_equal(reports.warnings, 1);
     raw("$JS.API.STREAM.INFO.functions", "",
         "\"subjects\":[\"function.c.*\",\"function.python.*\",\"function.go.*\"]"); /* added, not taken away */
     raw("$JS.API.STREAM.INFO.functions", "", "\"max_msgs\":2000");
+    raw("$JS.API.STREAM.INFO.functions", "", "\"num_replicas\":1");
+    raw("$JS.API.STREAM.DELETE.functions", "", "\"success\":true");
+    assert_int_equal(provision(&options, &reports), BROKER_OK); /* the same for a stream that has to be made */
+    assert_int_equal(reports.created, 1);
+    assert_int_equal(reports.warnings, 1);
+    assert_non_null(strstr(reports.all, "err_code 10074"));
+    raw("$JS.API.STREAM.INFO.functions", "", "\"num_replicas\":1");
     assert_int_equal(provision(&server_provision_options, &reports), BROKER_OK);
-    assert_int_equal(reports.changed, 1);
+    assert_int_equal(reports.changed, 2); /* languages and length of the queue */
     assert_int_equal(reports.warnings, 0);
 }
 
