@@ -111,11 +111,11 @@ void client_cancel(struct world *world, uint32_t number)
 {
     struct call *call = &world->calls[number];
     struct node *node = &world->nodes[call->node];
-    if (call->state != CALL_OPEN || call->handle.bits == 0 || node->incarnation != call->incarnation ||
+    if (call->state != CALLER_OPEN || call->handle.bits == 0 || node->incarnation != call->incarnation ||
         node->paused_until_ns > world->now) {
         return;
     }
-    call->state = CALL_CANCELLED;
+    call->state = CALLER_CANCELLED;
     world->calls_open--;
     struct input input = { .kind = INPUT_CALL_CANCELLED, .about = call->handle };
     node_step(world, call->node, &input, NULL);
@@ -132,8 +132,8 @@ void client_reply(struct world *world, uint32_t index, const struct effect *effe
     (void)index;
     struct call *call = &world->calls[effect->reference - 1];
     call->replies++;
-    if (call->state == CALL_OPEN) {
-        call->state = CALL_REPLIED;
+    if (call->state == CALLER_OPEN) {
+        call->state = CALLER_REPLIED;
         world->calls_open--;
     }
     world->report->replies[effect->code < REASON_COUNT ? effect->code : 0]++;
@@ -143,8 +143,8 @@ void client_node_gone(struct world *world, uint32_t index)
 {
     for (uint32_t number = 0; number < world->calls_count; number++) {
         struct call *call = &world->calls[number];
-        if (call->state == CALL_OPEN && call->node == index) {
-            call->state = CALL_CRASHED;
+        if (call->state == CALLER_OPEN && call->node == index) {
+            call->state = CALLER_CRASHED;
             world->calls_open--;
         }
     }

@@ -174,6 +174,8 @@ void fault_heal(struct world *world)
         world->functions[number].removed = false;
         if (stale) {
             redeploy(world, number, number, true);
+        } else {
+            tell_all(world, number, number); /* an instance on which it failed to start tries again */
         }
     }
     for (uint32_t index = 0; index < world->choices.nodes; index++) {

@@ -69,7 +69,7 @@ void finish_judge(struct world *world)
     judge_requests(world);
     for (uint32_t number = 0; number < world->calls_count; number++) {
         const struct call *call = &world->calls[number];
-        if (call->state == CALL_REPLIED && call->replies != 1) {
+        if (call->state == CALLER_REPLIED && call->replies != 1) {
             world_violation(world, "S7", "call %u has %u answers", number + 1, call->replies);
         }
     }

@@ -45,7 +45,11 @@ static void judge_pull(struct world *world, uint32_t index, const struct effect 
     if (node->state == NODE_DRAINING) {
         world_violation(world, "S13", "%c pulls while it drains", letter(index));
     }
+    if (node_clock(world, node) >= note->over_ns) {
+        note->outstanding = 0; /* Whatever became of the pulls before, they are over at the broker. */
+    }
     note->outstanding += effect->count;
+    note->over_ns = node_clock(world, node) + effect->amount + SECOND;
     uint32_t surplus = 0;
     for (uint32_t row = 0; row < world->choices.limits.functions_max; row++) {
         surplus += node->notes[row].outstanding > 1 ? node->notes[row].outstanding - 1 : 0;
@@ -231,7 +235,7 @@ static void judge_start(struct world *world, uint32_t index, const struct effect
 {
     const struct node *node = &world->nodes[index];
     uint32_t row = handle_index(effect->about);
-    if (row >= world->choices.limits.workers_max || node->workers[row].state != WORKER_NONE) {
+    if (row >= world->choices.limits.workers_max || node->workers[row].state != PROCESS_NONE) {
         world_violation(world, "E1", "%c starts a process in a row that is taken", letter(index));
     }
     uint32_t function = function_of_key(world, effect->key), same = 0;
@@ -240,9 +244,10 @@ static void judge_start(struct world *world, uint32_t index, const struct effect
     }
     for (uint32_t at = 0; at < WORKERS_MAX; at++) {
         const struct worker *worker = &node->workers[at];
-        same += worker->state != WORKER_NONE && worker->function == function && worker->version == (uint32_t)effect->key.hi;
+        same += worker->state != PROCESS_NONE && worker->function == function && worker->version == (uint32_t)effect->key.hi;
     }
-    if (same >= world->functions[function].workers_max) {
+    /* One more than workers_max: the probe of a version that was removed and put back while its workers still ran. */
+    if (same > world->functions[function].workers_max) {
         world_violation(world, "E1", "%c starts process %u of f%u, %u are allowed", letter(index), same + 1, function,
                         world->functions[function].workers_max);
     }
@@ -253,7 +258,7 @@ static void judge_execute(struct world *world, uint32_t index, const struct effe
     struct slot *message = judge_message(world, index, effect);
     const struct worker *worker = &world->nodes[index].workers[handle_index(effect->about) % WORKERS_MAX];
     const struct content *content = &message->content;
-    if (!handle_equal(worker->handle, effect->about) || worker->state != WORKER_READY || worker->stopping) {
+    if (!handle_equal(worker->handle, effect->about) || worker->state != PROCESS_READY || worker->stopping) {
         world_violation(world, "E1", "%c runs R%u on a worker that is not ready", letter(index), content->request);
     }
     if (worker->function != content->function) {

@@ -74,7 +74,7 @@ bool node_boot(struct world *world, uint32_t index)
     memset(node->held, 0, (choices->jet.history_max + 1) * sizeof(*node->held));
     memset(node->notes, 0, sizeof(node->notes));
     for (uint32_t row = 0; row < WORKERS_MAX; row++) {
-        node->workers[row].state = WORKER_NONE;
+        node->workers[row].state = PROCESS_NONE;
         node->workers[row].handle.bits = 0;
         node->workers[row].stamp++;
     }

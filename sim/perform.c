@@ -45,7 +45,7 @@ static void take_note(struct world *world, uint32_t index, struct handle functio
     struct node *node = &world->nodes[index];
     uint32_t row = handle_index(function);
     if (row < ROWS_MAX && function.bits != 0 && node->notes[row].handle.bits != function.bits) {
-        node->notes[row] = (struct function_note){ function, function_of_key(world, version), 0 };
+        node->notes[row] = (struct function_note){ .handle = function, .function = function_of_key(world, version) };
     }
 }
 

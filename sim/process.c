@@ -11,7 +11,7 @@ static struct worker *process_find(struct world *world, uint32_t index, struct h
 {
     uint32_t row = handle_index(handle);
     struct worker *worker = row < WORKERS_MAX ? &world->nodes[index].workers[row] : NULL;
-    bool known = worker != NULL && worker->state != WORKER_NONE && handle_equal(worker->handle, handle);
+    bool known = worker != NULL && worker->state != PROCESS_NONE && handle_equal(worker->handle, handle);
     return known ? worker : NULL;
 }
 
@@ -32,7 +32,7 @@ void process_start(struct world *world, uint32_t index, const struct effect *eff
     memset(worker, 0, sizeof(*worker));
     worker->handle = effect->about;
     worker->stamp = stamp;
-    worker->state = WORKER_STARTING;
+    worker->state = PROCESS_STARTING;
     worker->function = function_of_key(world, effect->key);
     worker->version = (uint32_t)effect->key.hi;
     uint64_t random = world_draw(world, effect->about.bits, PURPOSE_WORKER, world->steps);
@@ -125,7 +125,7 @@ void process_stop(struct world *world, uint32_t index, const struct effect *effe
         return;
     }
     worker->stopping = true;
-    if (worker->busy == 0 && worker->state == WORKER_READY && !world_strikes(world, FAULT_WORKER_HANG, index)) {
+    if (worker->busy == 0 && worker->state == PROCESS_READY && !world_strikes(world, FAULT_WORKER_HANG, index)) {
         process_news(world, index, worker, MILLISECOND, NEWS_EXIT);
     }
 }
@@ -142,7 +142,7 @@ void process_kill(struct world *world, uint32_t index, const struct effect *effe
 void process_die(struct world *world, uint32_t index, uint64_t pick)
 {
     struct worker *worker = &world->nodes[index].workers[pick % WORKERS_MAX];
-    if (worker->state != WORKER_NONE) {
+    if (worker->state != PROCESS_NONE) {
         process_news(world, index, worker, 0, NEWS_CRASH);
     }
 }
@@ -154,24 +154,24 @@ static void news_exit(struct world *world, uint32_t index, struct worker *worker
     struct input input = { .kind = INPUT_WORKER_EXITED, .about = worker->handle };
     if (news == NEWS_CRASH) {
         input.code = worker->stamp & 1 ? REASON_PLUGIN_CRASHED : REASON_OUT_OF_MEMORY;
-    } else if (worker->state == WORKER_STARTING && !worker->stopping) {
+    } else if (worker->state == PROCESS_STARTING && !worker->stopping) {
         input.code = REASON_PLUGIN_NOT_STARTED;
     }
-    worker->state = WORKER_NONE;
+    worker->state = PROCESS_NONE;
     worker->stamp++;
     node_step(world, index, &input, NULL);
 }
 
 static void news_ready(struct world *world, uint32_t index, struct worker *worker)
 {
-    if (worker->state != WORKER_STARTING) {
+    if (worker->state != PROCESS_STARTING) {
         return;
     }
     if (worker->stopping) {
         news_exit(world, index, worker, NEWS_EXIT); /* it read STOP first */
         return;
     }
-    worker->state = WORKER_READY;
+    worker->state = PROCESS_READY;
     struct input input = { .kind = INPUT_WORKER_READY, .about = worker->handle };
     input.as.worker.concurrency = worker->concurrency;
     node_step(world, index, &input, NULL);
@@ -179,8 +179,8 @@ static void news_ready(struct world *world, uint32_t index, struct worker *worke
 
 static void news_garbage(struct world *world, uint32_t index, struct worker *worker)
 {
-    if (worker->state == WORKER_READY) {
-        worker->state = WORKER_BROKEN;
+    if (worker->state == PROCESS_READY) {
+        worker->state = PROCESS_BROKEN;
         struct input input = { .kind = INPUT_WORKER_BROKEN, .about = worker->handle };
         node_step(world, index, &input, NULL);
     }
@@ -189,7 +189,7 @@ static void news_garbage(struct world *world, uint32_t index, struct worker *wor
 static void news_end(struct world *world, uint32_t index, struct worker *worker, const struct event *event)
 {
     struct running *running = running_of(worker, event->execution);
-    if (running == NULL || worker->state != WORKER_READY) {
+    if (running == NULL || worker->state != PROCESS_READY) {
         return;
     }
     struct content content = running->message;
@@ -220,7 +220,7 @@ static void news_end(struct world *world, uint32_t index, struct worker *worker,
 void process_event(struct world *world, const struct event *event)
 {
     struct worker *worker = &world->nodes[event->node].workers[event->number];
-    if (worker->stamp != event->stamp || worker->state == WORKER_NONE) {
+    if (worker->stamp != event->stamp || worker->state == PROCESS_NONE) {
         return;
     }
     switch ((enum worker_news)event->how) {

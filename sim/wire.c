@@ -182,7 +182,6 @@ void wire_connect(struct world *world, uint32_t index)
     struct event *event = world_post_node(world, world->now + wire_latency(world, link, index), EVENT_CONNECT_TOLD, index);
     event->connection = link->connection;
     event->input.kind = INPUT_LINK_UP;
-    event->input.as.link.fresh_after = world->jet.last_sequence;
 }
 
 void wire_told(struct world *world, const struct event *event)

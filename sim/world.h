@@ -42,7 +42,7 @@ struct slot {
     uint32_t next_free;
 };
 
-enum worker_state { WORKER_NONE, WORKER_STARTING, WORKER_READY, WORKER_BROKEN };
+enum process_state { PROCESS_NONE, PROCESS_STARTING, PROCESS_READY, PROCESS_BROKEN };
 
 struct running {
     uint16_t stream;
@@ -55,7 +55,7 @@ struct worker {
     struct handle handle;
     uint32_t function, version, stamp; /* stamp: events of an earlier process in the same row are void */
     uint16_t concurrency, busy;
-    uint8_t state; /* enum worker_state */
+    uint8_t state; /* enum process_state */
     bool stopping;
     struct running running[STREAMS_MAX];
 };
@@ -77,6 +77,7 @@ struct link {
 struct function_note {
     struct handle handle;
     uint32_t function;
+    uint64_t over_ns;     /* when all pulls so far are over for certain, by the node's clock */
     uint32_t outstanding; /* messages asked for on this connection and not yet come, as the core knows it */
 };
 
@@ -101,13 +102,13 @@ struct node {
     struct effects effects;
 };
 
-enum call_state { CALL_OPEN, CALL_REPLIED, CALL_CANCELLED, CALL_CRASHED };
+enum caller_state { CALLER_OPEN, CALLER_REPLIED, CALLER_CANCELLED, CALLER_CRASHED };
 
 struct call {
     uint32_t request, node, incarnation, replies;
     struct handle handle;
     uint64_t digest;
-    uint8_t state; /* enum call_state */
+    uint8_t state; /* enum caller_state */
     bool certainly_not_started, executed;
     uint32_t function;
 };

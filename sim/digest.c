@@ -1,0 +1,130 @@
+/* The hash of a run: every field that has a meaning of every input and effect, in order. Padding and unused members of
+ * the union stay out, so that builds agree. Wall clocks are stamps: they are in `hash` and not in `effects_hash`. */
+#include "sim/world.h"
+
+static void effects_hash(struct world *world, uint64_t value)
+{
+    uint64_t hash = (world->effects_hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
+    world->effects_hash = hash ^ hash >> 29;
+}
+
+static void hash_key(struct world *world, struct key key)
+{
+    world_hash(world, key.hi);
+    world_hash(world, key.lo);
+}
+
+static void hash_delivery(struct world *world, const struct input *input)
+{
+    hash_key(world, input->as.delivery.request);
+    world_hash(world, input->as.delivery.digest);
+    world_hash(world, input->as.delivery.sequence);
+    world_hash(world, (uint64_t)input->as.delivery.stored_ns);
+    world_hash(world, input->as.delivery.budget_ns);
+    world_hash(world, (uint64_t)input->as.delivery.delivered << 32 | (uint64_t)input->as.delivery.pending << 1 |
+                          input->as.delivery.has_reply_to);
+}
+
+static void hash_function(struct world *world, const struct input *input)
+{
+    hash_key(world, input->as.function.name);
+    hash_key(world, input->as.function.version);
+    world_hash(world, input->as.function.timeout_ns);
+    world_hash(world, input->as.function.keep_alive_ns);
+    world_hash(world, (uint64_t)input->as.function.retries_max << 32 | (uint64_t)input->as.function.concurrency << 16 |
+                          input->as.function.workers_max);
+}
+
+static void hash_fields(struct world *world, const struct input *input)
+{
+    switch ((enum input_kind)input->kind) {
+    case INPUT_CLOCK:
+        world_hash(world, (uint64_t)input->as.clock.offset_ns_min);
+        world_hash(world, (uint64_t)input->as.clock.offset_ns_max);
+        return;
+    case INPUT_CALL:
+        hash_key(world, input->as.call.request);
+        world_hash(world, input->as.call.digest);
+        world_hash(world, input->as.call.budget_ns);
+        return;
+    case INPUT_DELIVERY:
+        hash_delivery(world, input);
+        return;
+    case INPUT_PULL_ENDED:
+        world_hash(world, input->as.pull.unfilled);
+        return;
+    case INPUT_PUBLISHED:
+        world_hash(world, input->as.published.sequence << 1 | input->as.published.duplicate);
+        return;
+    case INPUT_RESULT:
+    case INPUT_ANSWER:
+        hash_key(world, input->as.result.request);
+        world_hash(world, input->as.result.digest);
+        world_hash(world, (uint64_t)input->as.result.attempts << 16 | (uint64_t)input->as.result.end << 8 |
+                              input->as.result.reason);
+        return;
+    case INPUT_LEDGER:
+        world_hash(world, input->as.ledger.revision);
+        world_hash(world, input->as.ledger.nonce);
+        world_hash(world, (uint64_t)input->as.ledger.attempts << 32 | input->as.ledger.starts);
+        return;
+    case INPUT_FUNCTION_SET:
+        hash_function(world, input);
+        return;
+    case INPUT_FUNCTION_REMOVED:
+        hash_key(world, input->as.function.name);
+        return;
+    case INPUT_CONSUMER_READY:
+        world_hash(world, input->as.consumer.fresh_after);
+        return;
+    case INPUT_WORKER_READY:
+    case INPUT_WORKER_RESULT:
+    case INPUT_WORKER_ERROR:
+        world_hash(world, input->as.worker.after_ns);
+        world_hash(world, (uint64_t)input->as.worker.stream << 32 | (uint64_t)input->as.worker.concurrency << 16 |
+                              input->as.worker.class);
+        return;
+    case INPUT_DRAIN:
+        world_hash(world, input->as.drain.grace_ns);
+        return;
+    default:
+        return;
+    }
+}
+
+void digest_input(struct world *world, uint32_t index, const struct input *input)
+{
+    world->report->inputs[input->kind]++;
+    world_hash(world, (uint64_t)index << 56 | (uint64_t)input->kind << 48 | (uint64_t)input->outcome << 40 | input->code);
+    world_hash(world, input->now_ns);
+    world_hash(world, (uint64_t)input->wall_ns);
+    world_hash(world, input->answers);
+    world_hash(world, (uint64_t)input->blob.slot << 32 | input->blob.length);
+    world_hash(world, (uint64_t)input->about.bits << 32 | input->epoch);
+    hash_fields(world, input);
+}
+
+void digest_effect(struct world *world, uint32_t index, const struct effect *effect)
+{
+    uint64_t words[] = {
+        (uint64_t)index << 56 | (uint64_t)effect->kind << 48 | (uint64_t)effect->end << 40 |
+            (uint64_t)effect->create_only << 32 | (uint64_t)effect->stream << 16 | effect->code,
+        effect->operation,
+        effect->reference,
+        effect->amount,
+        effect->key.hi,
+        effect->key.lo,
+        (uint64_t)effect->blob.slot << 32 | effect->blob.length,
+        (uint64_t)effect->second.slot << 32 | effect->second.length,
+        (uint64_t)effect->about.bits << 32 | effect->other.bits,
+        (uint64_t)effect->epoch << 32 | effect->count,
+        effect->starts,
+    };
+    uint64_t sum = 0;
+    for (uint32_t at = 0; at < sizeof(words) / sizeof(words[0]); at++) {
+        sum = (sum ^ words[at]) * UINT64_C(0x9e3779b97f4a7c15);
+        sum ^= sum >> 29;
+    }
+    world_hash(world, sum);
+    effects_hash(world, sum);
+}
