@@ -46,7 +46,8 @@ void rpc_decoder_free(struct rpc_decoder *decoder)
 struct rpc_request *rpc_request_blank(void)
 {
     _Static_assert(offsetof(struct request_box, request) == 0, "a request is its box");
-    return calloc(1, sizeof(struct request_box));
+    struct request_box *box = calloc(1, sizeof *box);
+    return (struct rpc_request *)box;
 }
 
 void rpc_request_free(struct rpc_request *request)

@@ -103,7 +103,7 @@ bool rpc_details_pack(const struct rpc_answer *answer, grpc_slice *ret_slice)
     status.message = data_of(rpc_text_cut(answer->text, RPC_MESSAGE_BYTES_MAX));
     status.details = places;
     error_info_add(&arena, &status, answer);
-    if (answer->retry_after_ms >= 0)
+    if (answer->retry_after_ms > 0)
         retry_info_add(&arena, &status, answer->retry_after_ms);
     if (answer->violation_field.length > 0)
         bad_request_add(&arena, &status, answer);

@@ -56,7 +56,7 @@ static void trailers_make(struct trailers *trailers, const struct rpc_answer *an
     if (answer->kind == RPC_ANSWER_STATUS) {
         if (rpc_details_pack(answer, &details))
             trailer_add(trailers, "grpc-status-details-bin", details);
-        if (answer->retry_after_ms >= 0)
+        if (answer->retry_after_ms > 0)
             trailer_number(trailers, "grpc-retry-pushback-ms", answer->retry_after_ms);
         else if (answer->retry_after_ms == RPC_NEVER_RETRY)
             trailer_number(trailers, "grpc-retry-pushback-ms", -1);

@@ -75,8 +75,8 @@ enum rpc_answer_kind {
 };
 
 enum {
-    RPC_NO_RETRY_HINT = -1, /* retry_after_ms: say nothing about retrying */
-    RPC_NEVER_RETRY = -2,   /* retry_after_ms: tell the client's library not to retry by itself */
+    RPC_NO_RETRY_HINT = 0, /* retry_after_ms: say nothing about retrying */
+    RPC_NEVER_RETRY = -1,  /* retry_after_ms: tell the client's library not to retry by itself */
 };
 
 /* One answer, borrowed during rpc_server_answer() only. Unused members are zero. */
@@ -85,7 +85,7 @@ struct rpc_answer {
     enum rpc_answer_kind kind;
     enum rpc_status status;
     uint32_t attempts;
-    int64_t retry_after_ms; /* RPC_ANSWER_STATUS: >= 0 gives RetryInfo and the trailer grpc-retry-pushback-ms */
+    int64_t retry_after_ms; /* RPC_ANSWER_STATUS: > 0 gives RetryInfo and the trailer grpc-retry-pushback-ms */
     struct bytes request_id;
     struct bytes packed_event;
     struct bytes text;            /* error text or status message, UTF-8 */

@@ -101,6 +101,7 @@ static void a_long_status_is_cut_and_arrives(void **state)
     assert_int_equal(reply->status, RPC_STATUS_FAILED_PRECONDITION);
     assert_bytes_text(reply->reason, "BUILD_FAILED");
     assert_int_equal(reply->message.length, 999);
+    assert_int_equal(reply->retry_after_ms, -1); /* nothing was said */
     assert_int_equal(reply->pair_count, 2);
     assert_true(reply->pairs[0].value.length > 500);
     rpc_reply_free(reply);
