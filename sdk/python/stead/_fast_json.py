@@ -36,7 +36,7 @@ try:
             value, end = _scan(text, len(text) - len(text.lstrip(" \t\r\n")))
             if not text[end:].strip(" \t\r\n"):
                 return value
-        except (StopIteration, ValueError):
+        except (StopIteration, ValueError, SystemError):  # the last: it could not make its own error
             pass
         return _json_loads(raw)  # another encoding, or an error that json words well
 
