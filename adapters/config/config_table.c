@@ -102,7 +102,7 @@ static const char *last_part(const char *path)
 const char *config_nearest(const struct config_table *table, const char *path, char ret_section[CONFIG_PATH_BYTES])
 {
     const char *nearest = NULL;
-    size_t best = least(3, strlen(path) / 3) + 1;
+    size_t best = least(3, (strlen(path) + 2) / 3) + 1; /* a third of it may be wrong */
     for (size_t i = 0; i < table->count; i++) {
         const char *known = table->keys[i].path;
         size_t far = distance(path, known);
