@@ -97,7 +97,8 @@ bool cloudevents_percent_decode(struct bytes text, struct event_buffer *value)
         event_buffer_append(value, &byte, 1);
         at += length;
     }
-    return value->failed || cloudevents_utf8_valid((struct bytes){ value->at + start, value->length - start });
+    bool none = value->failed || value->length == start;
+    return none || cloudevents_utf8_valid((struct bytes){ value->at + start, value->length - start });
 }
 
 /* ---- binary mode ------------------------------------------------------------------------------------------------- */

@@ -290,10 +290,11 @@ static bool read_pairs(const struct config_raw *raw, struct config_book *book, s
     if (items == NULL) {
         return say(ret_why, "no memory for the mapping");
     }
-    for (size_t i = 0; i < raw->count; i++) {
+    size_t count = raw->shape == CONFIG_MAPPING ? raw->count : 0; /* "env:" without a value is an empty scalar */
+    for (size_t i = 0; i < count; i++) {
         items[i] = (struct config_pair){ raw->names[i], raw->items[i] };
     }
-    *member = (struct config_pairs){ items, raw->count };
+    *member = (struct config_pairs){ items, count };
     return true;
 }
 
