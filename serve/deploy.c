@@ -1,0 +1,300 @@
+/* A deploy, on the control thread: read the manifest, pack, build here, and only if that worked store the archive and
+ * write the record. So code that does not build changes nothing. On the loop thread the caller then waits until the new
+ * version serves; if its process does not come up, the record before is put back. */
+#include "serve/deploy.h"
+
+#include "adapters/archive/archive.h"
+#include "serve/jobs.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct deploy_job {
+    struct instance *instance;
+    uint64_t rpc_id;
+    struct archive_file *files;
+    size_t file_count;
+    char language[SERVE_LANGUAGE_BYTES], name[SERVE_NAME_BYTES];
+    char *manifest;
+    uint8_t *memory; /* all file paths and contents */
+    struct record record, before;
+    struct build_result build;
+    enum rpc_status status;
+    const char *reason;
+    char text[BUILD_MESSAGE_BYTES_MAX];
+};
+
+static bool refuse(struct deploy_job *job, enum rpc_status status, const char *reason, const char *text)
+{
+    job->status = status;
+    job->reason = reason;
+    snprintf(job->text, sizeof job->text, "%s", text);
+    return false;
+}
+
+static bool refuse_broker(struct deploy_job *job, const struct broker_error *error)
+{
+    return refuse(job, RPC_STATUS_UNAVAILABLE, "NATS_UNAVAILABLE", error->text);
+}
+
+static void hex(const uint8_t *at, size_t length, char *ret_text)
+{
+    for (size_t i = 0; i < length; i++) {
+        snprintf(ret_text + 2 * i, 3, "%02x", at[i]);
+    }
+}
+
+static bool manifest_apply(struct deploy_job *job)
+{
+    struct config_problems problems = { 0 };
+    struct manifest manifest;
+    const char *text = job->manifest == NULL ? "" : job->manifest;
+    if (!manifest_load_text(text, strlen(text), "stead.yaml", job->instance->config, &manifest, &problems)) {
+        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST", problems.text[0]);
+    }
+    struct record *record = &job->record;
+    const char *language = job->language[0] != '\0' ? job->language : manifest.language;
+    const char *name = job->name[0] != '\0' ? job->name : manifest.name;
+    snprintf(record->language, sizeof record->language, "%s", language);
+    snprintf(record->name, sizeof record->name, "%s", name);
+    record->timeout_ns = manifest.timeout_ns;
+    record->keep_alive_ns = manifest.keep_alive_ns;
+    record->memory_bytes = manifest.memory_bytes;
+    record->retries_max = (uint32_t)manifest.retries_max;
+    record->concurrency = (uint32_t)manifest.concurrency;
+    record->workers_max = (uint32_t)manifest.workers_max;
+    size_t used = 0;
+    for (size_t i = 0; i < manifest.env.count && used < sizeof record->env; i++) {
+        used += (size_t)snprintf(record->env + used, sizeof record->env - used, "%s=%s\n", manifest.env.items[i].name,
+                                 manifest.env.items[i].value);
+    }
+    manifest_free(&manifest);
+    return used < sizeof record->env || refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST", "spec.env is over 2 KiB");
+}
+
+static bool has_suffix(struct bytes path, const char *suffix)
+{
+    size_t length = strlen(suffix);
+    return path.length > length && memcmp(path.at + path.length - length, suffix, length) == 0;
+}
+
+static bool name_and_language(struct deploy_job *job)
+{
+    struct record *record = &job->record;
+    enum cloudevents_language known;
+    for (size_t i = 0; record->language[0] == '\0' && i < job->file_count; i++) {
+        if (bytes_equal_text(job->files[i].path, "main.py")) {
+            snprintf(record->language, sizeof record->language, "python");
+        } else if (has_suffix(job->files[i].path, ".c")) {
+            snprintf(record->language, sizeof record->language, "c");
+        }
+    }
+    if (!cloudevents_function_name_valid(bytes_of(record->name))) {
+        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_FUNCTION_NAME",
+                      "name: a function name matches ^[a-z][a-z0-9_-]{0,62}$; give one by --name or metadata.name");
+    }
+    if (record->language[0] == '\0') {
+        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE",
+                      "no main.py and no *.c file found: say which language it is by --language or spec.language");
+    }
+    if (!cloudevents_language_find(bytes_of(record->language), &known)) {
+        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE", "language: one of c, go, js, python");
+    }
+    return true;
+}
+
+/* The version is a digest of the code and of everything that steers how it runs. */
+static void version_name(struct record *record)
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    struct record identity = *record;
+    identity.version[0] = '\0';
+    identity.created_unix_ms = 0;
+    char *text = record_print(&identity);
+    SHA256((const uint8_t *)text, strlen(text), digest);
+    free(text);
+    hex(digest, 8, record->version);
+}
+
+struct clash {
+    const struct record *record;
+    char language[SERVE_LANGUAGE_BYTES];
+    struct record before;
+};
+
+static void clash_entry(void *owner, const char *key, struct bytes value, uint64_t revision)
+{
+    struct clash *clash = owner;
+    struct record record;
+    (void)key;
+    if (!record_parse(value, &record) || strcmp(record.name, clash->record->name) != 0) {
+        return;
+    }
+    if (strcmp(record.language, clash->record->language) != 0) {
+        memcpy(clash->language, record.language, sizeof clash->language);
+    } else {
+        clash->before = record;
+        clash->before.revision = revision;
+    }
+}
+
+static bool store(struct deploy_job *job, struct broker *broker, struct bytes archive)
+{
+    struct broker_error error;
+    struct broker_object object;
+    struct clash clash = { .record = &job->record };
+    char name[128], key[SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES + 1];
+    if (broker_kv_each(broker, BROKER_BUCKET_CONFIG, clash_entry, &clash, &error) != BROKER_OK) {
+        return refuse_broker(job, &error);
+    }
+    if (clash.language[0] != '\0') {
+        snprintf(job->text, sizeof job->text, "a function of that name exists in language %s; names are unique across languages",
+                 clash.language);
+        job->status = RPC_STATUS_ALREADY_EXISTS;
+        job->reason = "NAME_TAKEN";
+        return false;
+    }
+    job->before = clash.before;
+    if (strcmp(clash.before.version, job->record.version) == 0) {
+        job->record = clash.before; /* The same code and settings: nothing to do. */
+        return true;
+    }
+    jobs_object_name(&job->record, name);
+    if (broker_object_put(broker, BROKER_BUCKET_CODE, name, archive, &object, &error) != BROKER_OK) {
+        return refuse_broker(job, &error);
+    }
+    snprintf(key, sizeof key, "%s.%s", job->record.language, job->record.name);
+    char *value = record_print(&job->record);
+    enum broker_status status =
+        clash.before.name[0] == '\0'
+            ? broker_kv_create(broker, BROKER_BUCKET_CONFIG, key, bytes_of(value), &job->record.revision, &error)
+            : broker_kv_update(broker, BROKER_BUCKET_CONFIG, key, bytes_of(value), clash.before.revision,
+                               &job->record.revision, &error);
+    free(value);
+    if (status == BROKER_CONFLICT) {
+        return refuse(job, RPC_STATUS_ABORTED, "CONCURRENT_DEPLOY", "somebody else deployed this function just now; try again");
+    }
+    return status == BROKER_OK || refuse_broker(job, &error);
+}
+
+static bool deploy_build(struct deploy_job *job, struct bytes archive)
+{
+    enum reason reason = jobs_build_archive(job->instance, &job->record, archive, &job->build);
+    if (reason == REASON_NONE) {
+        return true;
+    }
+    char text[BUILD_MESSAGE_BYTES_MAX];
+    memcpy(text, job->build.message, sizeof text);
+    bool missing = reason == REASON_LANGUAGE_NOT_SUPPORTED;
+    return refuse(job, missing ? RPC_STATUS_FAILED_PRECONDITION : RPC_STATUS_INVALID_ARGUMENT, reason_name(reason), text);
+}
+
+static void deploy_run(void *argument)
+{
+    struct deploy_job *job = argument;
+    struct broker_error error;
+    struct event_buffer archive = { 0 };
+    struct timespec now;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char text[256];
+    if (!manifest_apply(job) || !name_and_language(job)) {
+        return;
+    }
+    if (!archive_pack(job->files, job->file_count, &archive, text, sizeof text)) {
+        refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_SOURCE", text);
+        event_buffer_free(&archive);
+        return;
+    }
+    SHA256(archive.at, archive.length, digest);
+    hex(digest, sizeof digest, job->record.digest);
+    clock_gettime(CLOCK_REALTIME, &now);
+    version_name(&job->record);
+    job->record.created_unix_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    struct bytes bytes = { archive.at, archive.length };
+    struct broker *broker = jobs_broker(job->instance, &error);
+    if (broker == NULL) {
+        refuse_broker(job, &error);
+    } else if (deploy_build(job, bytes) && store(job, broker, bytes)) {
+        job->status = RPC_STATUS_OK;
+    }
+    event_buffer_free(&archive);
+}
+
+static void deploy_free(struct deploy_job *job)
+{
+    build_result_free(&job->build);
+    free(job->files);
+    free(job->manifest);
+    free(job->memory);
+    free(job);
+}
+
+static void deploy_done(void *argument, bool cancelled)
+{
+    struct deploy_job *job = argument;
+    struct instance *instance = job->instance;
+    if (cancelled) {
+        admin_status(instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN", "this instance is shutting down");
+    } else if (job->status != RPC_STATUS_OK) {
+        admin_status(instance, job->rpc_id, job->status, job->reason, job->text);
+    } else if (admin_wait(instance, job->rpc_id, &job->record, &job->before)) {
+        functions_deployed(instance, &job->record, &job->build);
+        job->build = (struct build_result){ .outcome = BUILD_DONE };
+    }
+    deploy_free(job);
+}
+
+/* Copies the request's texts, which end with the request. */
+static bool deploy_copy(struct deploy_job *job, const struct rpc_deploy *deploy)
+{
+    size_t total = 1;
+    for (size_t i = 0; i < deploy->file_count; i++) {
+        total += deploy->files[i].path.length + deploy->files[i].content.length;
+    }
+    job->memory = malloc(total);
+    job->files = calloc(deploy->file_count + 1, sizeof *job->files);
+    job->manifest = calloc(1, deploy->manifest.length + 1);
+    if (job->memory == NULL || job->files == NULL || job->manifest == NULL) {
+        return false;
+    }
+    uint8_t *at = job->memory;
+    for (size_t i = 0; i < deploy->file_count; i++) {
+        const struct rpc_file *file = &deploy->files[i];
+        memcpy(at, file->path.length > 0 ? file->path.at : (const uint8_t *)"", file->path.length);
+        job->files[i].path = (struct bytes){ at, file->path.length };
+        at += file->path.length;
+        memcpy(at, file->content.length > 0 ? file->content.at : (const uint8_t *)"", file->content.length);
+        job->files[i].content = (struct bytes){ at, file->content.length };
+        at += file->content.length;
+        job->files[i].executable = file->executable;
+    }
+    job->file_count = deploy->file_count;
+    memcpy(job->manifest, deploy->manifest.length > 0 ? deploy->manifest.at : (const uint8_t *)"", deploy->manifest.length);
+    snprintf(job->language, sizeof job->language, "%.*s", (int)deploy->language.length, (const char *)deploy->language.at);
+    snprintf(job->name, sizeof job->name, "%.*s", (int)deploy->name.length, (const char *)deploy->name.at);
+    return deploy->language.length < sizeof job->language && deploy->name.length < sizeof job->name;
+}
+
+void deploy_start(struct instance *instance, uint64_t rpc_id, const struct rpc_deploy *deploy)
+{
+    struct deploy_job *job = calloc(1, sizeof *job);
+    if (job == NULL || !deploy_copy(job, deploy)) {
+        admin_status(instance, rpc_id, RPC_STATUS_INVALID_ARGUMENT, "INVALID_FUNCTION_NAME",
+                     "name or language is too long, or memory is short");
+        if (job != NULL) {
+            deploy_free(job);
+        }
+        return;
+    }
+    job->instance = instance;
+    job->rpc_id = rpc_id;
+    job->status = RPC_STATUS_INTERNAL;
+    job->reason = "INTERNAL";
+    if (!control_submit(instance->control, deploy_run, deploy_done, job)) {
+        admin_status(instance, rpc_id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL", "too many jobs are waiting; try again later");
+        deploy_free(job);
+    }
+}

@@ -1,0 +1,103 @@
+/* The table effect -> adapter. Effects of a passed connection are dropped here, except an ack, whose token outlives its
+ * connection. */
+#include "serve/instance.h"
+
+#include <stdio.h>
+
+typedef void perform(struct instance *instance, const struct effect *effect);
+
+static void perform_worker(struct instance *instance, const struct effect *effect)
+{
+    uint32_t worker = effect->about.bits;
+    switch (effect->kind) {
+    case EFFECT_CANCEL:
+        plugin_cancel(instance->plugins, worker, effect->stream);
+        break;
+    case EFFECT_STOP_WORKER:
+        plugin_stop(instance->plugins, worker);
+        break;
+    default:
+        plugin_kill(instance->plugins, worker);
+    }
+}
+
+static void perform_forget(struct instance *instance, const struct effect *effect)
+{
+    switch (handle_table(effect->about)) {
+    case TABLE_CALL:
+        calls_forget(instance, effect->about);
+        break;
+    case TABLE_FUNCTION:
+        functions_forget(instance, effect->about);
+        break;
+    case TABLE_WORKER:
+        workers_forget(instance, effect->about);
+        break;
+    default:
+        break;
+    }
+}
+
+static void perform_drop(struct instance *instance, const struct effect *effect)
+{
+    blob_drop(instance->blobs, effect->blob.slot);
+}
+
+static void perform_reconnect(struct instance *instance, const struct effect *effect)
+{
+    log_warn("nats.conn", "broker is silent, connecting again");
+    bus_shutdown_socket(instance->bus);
+}
+
+static void perform_state(struct instance *instance, const struct effect *effect)
+{
+    char subject[128], body[128];
+    const char *state = instance_state_name(effect->count);
+    snprintf(subject, sizeof subject, "function.status.%s", instance->name);
+    snprintf(body, sizeof body, "{\"instance\":\"%s\",\"state\":\"%s\"}", instance->name, state);
+    struct bus_publish publish = { .subject = subject, .body = bytes_of(body) };
+    bus_publish(instance->bus, &publish);
+    log_debug("serve", "instance state", LOG_TEXT("state", state));
+}
+
+static void perform_stopped(struct instance *instance, const struct effect *effect)
+{
+    instance->stopped = true;
+    loop_stop(instance->loop);
+}
+
+static perform *const performers[EFFECT_COUNT] = {
+    [EFFECT_PUBLISH_REQUEST] = bus_perform_request,
+    [EFFECT_FETCH_RESULT] = bus_perform_fetch,
+    [EFFECT_REPLY] = calls_perform_reply,
+    [EFFECT_PULL] = bus_perform_pull,
+    [EFFECT_ACK] = bus_perform_token,
+    [EFFECT_EXTEND] = bus_perform_token,
+    [EFFECT_HAND_BACK] = bus_perform_token,
+    [EFFECT_PUBLISH_RESULT] = bus_perform_result,
+    [EFFECT_PUBLISH_DEAD] = bus_perform_dead,
+    [EFFECT_ANSWER] = bus_perform_answer,
+    [EFFECT_LEDGER_GET] = bus_perform_ledger,
+    [EFFECT_LEDGER_PUT] = bus_perform_ledger,
+    [EFFECT_BUILD] = functions_perform_build,
+    [EFFECT_ENSURE_CONSUMER] = functions_perform_consumer,
+    [EFFECT_FUNCTION_STATE] = functions_perform_state,
+    [EFFECT_START_WORKER] = workers_perform_start,
+    [EFFECT_EXECUTE] = workers_perform_execute,
+    [EFFECT_CANCEL] = perform_worker,
+    [EFFECT_STOP_WORKER] = perform_worker,
+    [EFFECT_KILL_WORKER] = perform_worker,
+    [EFFECT_FORGET] = perform_forget,
+    [EFFECT_DROP_BLOB] = perform_drop,
+    [EFFECT_RECONNECT] = perform_reconnect,
+    [EFFECT_INSTANCE_STATE] = perform_state,
+    [EFFECT_STOPPED] = perform_stopped,
+};
+
+void instance_perform(struct instance *instance, const struct effect *effect)
+{
+    if (effect->operation != 0) {
+        pending_note(instance, effect);
+    }
+    performers[effect->kind](instance, effect);
+}

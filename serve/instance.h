@@ -1,0 +1,250 @@
+/* What one running instance is made of, shared by the files of serve/ and by nobody else.
+ *
+ * serve/ is a table from effects to adapters and from callbacks to inputs. The core names rows by handle; the texts that
+ * adapters need (request ids, function names, programs) lie in side tables indexed like the core's own. Everything here
+ * belongs to the loop thread; jobs for the control thread carry copies. */
+#ifndef STEAD_SERVE_INSTANCE_H
+#define STEAD_SERVE_INSTANCE_H
+
+#include "adapters/blob/blob.h"
+#include "adapters/build/build.h"
+#include "adapters/cloudevents/cloudevents.h"
+#include "adapters/cloudevents/names.h"
+#include "adapters/config/config.h"
+#include "adapters/event/event.h"
+#include "adapters/grpc/rpc_server.h"
+#include "adapters/http/http.h"
+#include "adapters/log/log.h"
+#include "adapters/loop/loop.h"
+#include "adapters/nats/broker.h"
+#include "adapters/nats/bus.h"
+#include "adapters/nats/control.h"
+#include "adapters/metrics/metrics.h"
+#include "adapters/plugin/plugin.h"
+#include "adapters/spawner/spawner.h"
+#include "core/assert.h"
+#include "core/core.h"
+#include "serve/serve.h"
+
+#include <time.h>
+#include <uthash.h>
+
+enum {
+    SERVE_FUNCTIONS_MAX = 1024,
+    SERVE_WORKERS_MAX = 512,
+    SERVE_CALLS_MAX = 4096,
+    SERVE_DELIVERIES_MAX = 4096 + SERVE_FUNCTIONS_MAX,
+    SERVE_DEPLOYS_MAX = 64,
+    SERVE_QUEUE_MAX = 4096, /* inputs that effects caused and that wait for their step */
+    SERVE_NAME_BYTES = 64,
+    SERVE_LANGUAGE_BYTES = 16,
+    SERVE_VERSION_BYTES = 17, /* 16 hex digits */
+    SERVE_ID_BYTES = CLOUDEVENTS_REQUEST_ID_BYTES_MAX + 1,
+};
+
+/* Subscription tags of the bus. */
+enum { TAG_ANSWERS = 1, TAG_RECORDS };
+
+/* Texts of a waiting call; same index as the core's row. */
+struct call_side {
+    uint64_t rpc_id; /* key of calls_by_rpc */
+    struct handle handle;
+    char request_id[CLOUDEVENTS_REQUEST_ID_HEX + 1];
+    UT_hash_handle hh;
+};
+
+/* Which effect the one outstanding operation of a call or delivery came from; tells a PubAck from a stored message. */
+struct pending {
+    uint64_t operation;
+    uint8_t effect;
+    uint32_t counted; /* handle whose result was counted */
+};
+
+/* One built version of a function: how to start its process. */
+struct program {
+    char version[SERVE_VERSION_BYTES];
+    struct build_result build;
+    struct program *next;
+};
+
+/* The desired state of one function as its record says. */
+struct record {
+    char language[SERVE_LANGUAGE_BYTES];
+    char name[SERVE_NAME_BYTES];
+    char version[SERVE_VERSION_BYTES];
+    char digest[72]; /* of the archive in the object store: sha256 hex */
+    int64_t created_unix_ms;
+    int64_t timeout_ns, keep_alive_ns, memory_bytes;
+    uint32_t retries_max, concurrency, workers_max;
+    char env[2048]; /* NAME=value lines */
+    uint64_t revision;
+};
+
+struct function_side {
+    struct handle handle;
+    struct record record;   /* the newest that was given to the core */
+    struct program *programs;
+    uint32_t state;         /* enum function_state, as the core announced it last */
+    char serving[SERVE_VERSION_BYTES];
+    char message[BUILD_MESSAGE_BYTES_MAX]; /* why the last version failed */
+    bool used, seen;
+};
+
+struct worker_side {
+    struct handle handle;
+    uint32_t function;
+    bool used;
+};
+
+/* A deploy whose caller waits for the new version to take over. */
+struct deploy_wait {
+    uint64_t rpc_id;
+    bool used;
+    struct record record;
+    struct record before; /* put back if the new version does not start; name "" if there was none */
+};
+
+/* status.c's own: what the HTTP server refers to. */
+struct status {
+    struct http_check checks[3];
+    struct http_probe live, ready;
+    struct http_route routes[3];
+};
+
+struct instance {
+    const struct serve_options *options;
+    const struct config *config;
+    char name[64];
+    uint64_t hash_seed;
+    struct loop *loop;
+    struct control *control;
+    struct broker *broker; /* the control thread's while jobs run */
+    struct bus *bus;
+    struct rpc_server *rpc;
+    struct http_server *http;
+    struct plugin_host *plugins;
+    struct blob_store *blobs;
+    struct metrics *metrics;
+    struct status status;
+    struct core *core;
+    struct loop_timer *deadline, *tick, *provision_retry;
+    struct loop_wake *rpc_wake, *signal_wake;
+    struct effects *effects;
+    struct input *queue; /* ring */
+    uint32_t queue_head, queue_count;
+    bool stepping, link_fed, provisioning, refreshing, refresh_again, refreshed, ready, draining, stopped, foreign;
+    uint32_t signals;
+    int exit_code;
+    uint64_t config_sequence_seen, ticks;
+    struct call_side *calls, *calls_by_rpc;
+    struct pending *pending_calls, *pending_deliveries;
+    const struct record *setting; /* the record that is being told to the core */
+    struct build_result *setting_build;
+    const char *answering_id; /* request id of the call that is being submitted, for a refusal at once */
+    int64_t stream_created_ns;
+    struct function_side *functions;
+    struct worker_side *workers;
+    struct deploy_wait deploys[SERVE_DEPLOYS_MAX];
+    bool serves[BUILD_LANGUAGE_COUNT];
+    char nats_url[256];
+    char answer_prefix[128]; /* _INBOX.stead.<instance>.answer. */
+    char sdk_directory[1024], cache_directory[1024], source_directory[1024];
+};
+
+/* turn.c: the core's step and its timer */
+void instance_feed(struct instance *instance, struct input *input); /* now, or after the running step */
+void instance_turn(void *instance);
+struct input instance_input(const struct instance *instance, enum input_kind kind);
+
+/* effects.c: the table effect -> adapter */
+void instance_perform(struct instance *instance, const struct effect *effect);
+
+/* keys.c: hashes of texts */
+struct key key_of_text(const struct instance *instance, struct bytes text);
+void key_hex(struct bytes text, char ret_hex[33]); /* stable across instances: names a request's ledger record */
+
+/* message.c: what the core holds as blobs */
+struct message {
+    struct bytes control; /* entries that begin with ':' */
+    struct event event;
+};
+bool message_open(const struct instance *instance, struct blob blob, struct message *ret_message);
+/* Begins a message blob in `buffer`: its control block is `control`; the packed event is appended by the caller. */
+void message_begin(struct event_buffer *buffer, const struct event_buffer *control);
+/* Hands the buffer's memory to the blob store; {0,0} and a warning if the store is full. */
+struct blob message_close(struct instance *instance, struct event_buffer *buffer);
+/* The text of a control entry as a C string; "" if absent. */
+void message_text(const struct message *message, const char *name, char *ret_text, size_t size);
+
+/* bus_in.c: from the broker to inputs; bus_out.c: from effects to the broker */
+extern const struct bus_callbacks instance_bus_callbacks;
+void bus_perform_request(struct instance *instance, const struct effect *effect);
+void bus_perform_result(struct instance *instance, const struct effect *effect);
+void bus_perform_dead(struct instance *instance, const struct effect *effect);
+void bus_perform_answer(struct instance *instance, const struct effect *effect);
+void bus_perform_fetch(struct instance *instance, const struct effect *effect);
+void bus_perform_ledger(struct instance *instance, const struct effect *effect);
+void bus_perform_pull(struct instance *instance, const struct effect *effect);
+/* Notes which effect the operation came from. */
+void pending_note(struct instance *instance, const struct effect *effect);
+void bus_perform_token(struct instance *instance, const struct effect *effect);
+
+/* calls.c: the gRPC door */
+void calls_receive(void *instance);
+void calls_perform_reply(struct instance *instance, const struct effect *effect);
+void calls_bind(struct instance *instance, const struct effect *effect);
+void calls_forget(struct instance *instance, struct handle handle);
+
+/* reasons.c */
+struct reason_answer {
+    enum rpc_status status;
+    uint32_t nats_code;
+    int64_t retry_after_ms;
+};
+struct reason_answer reason_answer(enum reason reason);
+
+/* functions.c: records and their side table; record.c: their form */
+struct function_side *function_side(struct instance *instance, struct handle handle);
+struct function_side *function_named(struct instance *instance, const char *name);
+void functions_set(struct instance *instance, const struct record *record);
+void functions_unset(struct instance *instance, const char *name);
+void functions_deployed(struct instance *instance, const struct record *record, struct build_result *build);
+void functions_add_program(struct function_side *side, const char *version, struct build_result *build); /* takes build */
+void functions_built(struct instance *instance, uint64_t operation, const char *name, const char *version,
+                     struct build_result *build, enum reason reason);
+void functions_reconcile(struct instance *instance, const struct record *records, size_t count);
+void functions_perform_state(struct instance *instance, const struct effect *effect);
+void functions_perform_build(struct instance *instance, const struct effect *effect);
+void functions_perform_consumer(struct instance *instance, const struct effect *effect);
+void functions_forget(struct instance *instance, struct handle handle);
+bool functions_settled(const struct instance *instance);
+void records_refresh(struct instance *instance);
+bool record_parse(struct bytes json, struct record *ret_record);
+char *record_print(const struct record *record); /* free() */
+
+/* admin.c: the admin service */
+void admin_request(struct instance *instance, const struct rpc_request *request);
+/* The caller waits until the version serves or fails; false (and answered) if too many wait. */
+bool admin_wait(struct instance *instance, uint64_t rpc_id, const struct record *record, const struct record *before);
+void admin_state(struct instance *instance, const struct function_side *side, bool ready);
+void admin_status(struct instance *instance, uint64_t rpc_id, enum rpc_status status, const char *reason,
+                  const char *text);
+
+/* provision.c: the link and what must exist on the broker */
+void provision_start(struct instance *instance);
+void provision_sample_clock(struct instance *instance);
+
+/* workers.c */
+void workers_perform_start(struct instance *instance, const struct effect *effect);
+void workers_perform_execute(struct instance *instance, const struct effect *effect);
+void workers_event(void *instance, const struct plugin_event *event);
+void workers_forget(struct instance *instance, struct handle handle);
+
+/* status.c: probes, metrics, the ports file */
+bool status_start(struct instance *instance, char *ret_error, size_t error_size);
+void status_check_ready(struct instance *instance);
+/* Counts a result that is being stored, once per delivery. */
+void status_count_result(struct instance *instance, const struct effect *effect, const char *language, const char *name);
+void status_stop(struct instance *instance);
+
+#endif

@@ -1,0 +1,251 @@
+/* The jobs of the control thread that the core asks for: builds, consumers, records. */
+#include "serve/jobs.h"
+
+#include "adapters/archive/archive.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONSUMER_ACK_PENDING_MAX = 20000 };
+
+struct broker *jobs_broker(struct instance *instance, struct broker_error *error)
+{
+    if (instance->broker == NULL) {
+        struct endpoint endpoint = { .urls = instance->nats_url,
+                                     .name = "stead-control",
+                                     .credentials_file = instance->config->nats_credentials };
+        instance->broker = broker_connect(&endpoint, 0, error);
+    }
+    return instance->broker;
+}
+
+void jobs_object_name(const struct record *record, char ret_name[128])
+{
+    snprintf(ret_name, 128, "%s/%s/%s.tar", record->language, record->name, record->version);
+}
+
+/* -- build --------------------------------------------------------------------------------------------------------- */
+
+struct build_job {
+    struct instance *instance;
+    uint64_t operation;
+    struct record record;
+    struct build_result build;
+    enum reason reason;
+};
+
+enum reason jobs_build_archive(struct instance *instance, const struct record *record, struct bytes archive,
+                               struct build_result *build)
+{
+    enum build_language language;
+    char folder[1200];
+    struct build_options options = { .spawner = instance->options->spawner,
+                                     .cache_directory = instance->cache_directory,
+                                     .sdk_directory = instance->sdk_directory,
+                                     .time_limit_ms = (uint64_t)instance->config->build_timeout_ns / 1000000,
+                                     .memory_bytes_max = (uint64_t)instance->config->build_memory_bytes };
+    *build = (struct build_result){ .outcome = BUILD_REFUSED };
+    if (!build_language_of_name(record->language, &language) || !instance->serves[language]) {
+        snprintf(build->message, sizeof build->message, "language %s is not served by this instance", record->language);
+        return REASON_LANGUAGE_NOT_SUPPORTED;
+    }
+    snprintf(folder, sizeof folder, "%s/%s", instance->source_directory, record->digest);
+    if (!archive_unpack(archive, folder, build->message, sizeof build->message)) {
+        return REASON_BUILD_FAILED;
+    }
+    build_function(&options, language, record->name, folder, build);
+    if (build->outcome == BUILD_DONE) {
+        return REASON_NONE;
+    }
+    return build->outcome == BUILD_UNAVAILABLE ? REASON_LANGUAGE_NOT_SUPPORTED : REASON_BUILD_FAILED;
+}
+
+static void build_run(void *argument)
+{
+    struct build_job *job = argument;
+    struct broker_error error;
+    struct broker_object object;
+    struct broker *broker = jobs_broker(job->instance, &error);
+    uint8_t *content = NULL;
+    char name[128];
+    jobs_object_name(&job->record, name);
+    job->reason = REASON_RUNTIME_UNAVAILABLE;
+    if (broker == NULL || broker_object_get(broker, BROKER_BUCKET_CODE, name, ARCHIVE_BYTES_MAX, &content, &object,
+                                            &error) != BROKER_OK) {
+        snprintf(job->build.message, sizeof job->build.message, "%s", error.text);
+        return;
+    }
+    job->reason = jobs_build_archive(job->instance, &job->record, (struct bytes){ content, object.size }, &job->build);
+    free(content);
+}
+
+static void build_done(void *argument, bool cancelled)
+{
+    struct build_job *job = argument;
+    if (!cancelled) {
+        functions_built(job->instance, job->operation, job->record.name, job->record.version, &job->build, job->reason);
+    }
+    free(job);
+}
+
+void jobs_build(struct instance *instance, uint64_t operation, const struct record *record)
+{
+    struct build_job *job = calloc(1, sizeof *job);
+    if (job != NULL) {
+        *job = (struct build_job){ .instance = instance, .operation = operation, .record = *record };
+    }
+    if (job == NULL || !control_submit(instance->control, build_run, build_done, job)) {
+        struct build_result none = { .message = "too many jobs are waiting on this instance" };
+        functions_built(instance, operation, record->name, record->version, &none, REASON_RUNTIME_UNAVAILABLE);
+        free(job);
+    }
+}
+
+/* -- consumer ------------------------------------------------------------------------------------------------------ */
+
+struct consumer_job {
+    struct instance *instance;
+    uint64_t operation;
+    uint32_t epoch;
+    char language[SERVE_LANGUAGE_BYTES], name[SERVE_NAME_BYTES];
+    struct broker_consumer consumer;
+    struct broker_error error;
+    bool good;
+};
+
+static void consumer_run(void *argument)
+{
+    struct consumer_job *job = argument;
+    struct broker *broker = jobs_broker(job->instance, &job->error);
+    job->good = broker != NULL &&
+                broker_consumer_ensure(broker, job->language, job->name, job->instance->config->queue_ack_wait_ns,
+                                       CONSUMER_ACK_PENDING_MAX, &job->consumer, &job->error) == BROKER_OK;
+}
+
+static void consumer_done(void *argument, bool cancelled)
+{
+    struct consumer_job *job = argument;
+    if (!cancelled) {
+        struct input input = instance_input(job->instance, INPUT_CONSUMER_READY);
+        input.epoch = job->epoch;
+        input.answers = job->operation;
+        input.outcome = job->good ? OUTCOME_DONE : OUTCOME_UNKNOWN;
+        input.as.consumer.fresh_after = job->consumer.fresh_after_sequence;
+        if (!job->good) {
+            log_warn("nats.msg", "no consumer for the function", LOG_TEXT("function", job->name),
+                     LOG_TEXT("error", job->error.text));
+        }
+        instance_feed(job->instance, &input);
+    }
+    free(job);
+}
+
+void jobs_consumer(struct instance *instance, uint64_t operation, uint32_t epoch, const struct record *record)
+{
+    struct consumer_job *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        return; /* The core asks again. */
+    }
+    job->instance = instance;
+    job->operation = operation;
+    job->epoch = epoch;
+    memcpy(job->language, record->language, sizeof job->language);
+    memcpy(job->name, record->name, sizeof job->name);
+    if (!control_submit(instance->control, consumer_run, consumer_done, job)) {
+        free(job);
+    }
+}
+
+/* -- records ------------------------------------------------------------------------------------------------------- */
+
+struct records_job {
+    struct instance *instance;
+    bool force, changed, good;
+    uint64_t sequence_seen, sequence;
+    struct record *list;
+    size_t count, capacity;
+    struct broker_error error;
+};
+
+static void record_entry(void *owner, const char *key, struct bytes value, uint64_t revision)
+{
+    struct records_job *job = owner;
+    struct record record;
+    if (!record_parse(value, &record)) {
+        log_warn("system.config", "unreadable record of a function, ignored", LOG_TEXT("key", key));
+        return;
+    }
+    if (job->count == job->capacity) {
+        size_t capacity = job->capacity == 0 ? 16 : job->capacity * 2;
+        struct record *grown = realloc(job->list, capacity * sizeof *grown);
+        if (grown == NULL) {
+            job->good = false;
+            return;
+        }
+        job->list = grown;
+        job->capacity = capacity;
+    }
+    record.revision = revision;
+    job->list[job->count++] = record;
+}
+
+static void records_run(void *argument)
+{
+    struct records_job *job = argument;
+    struct broker_stream stream;
+    struct broker *broker = jobs_broker(job->instance, &job->error);
+    if (broker == NULL || broker_stream_info(broker, "KV_" BROKER_BUCKET_CONFIG, &stream, &job->error) != BROKER_OK) {
+        return;
+    }
+    job->good = true;
+    job->sequence = stream.last_sequence;
+    job->changed = job->force || stream.last_sequence != job->sequence_seen;
+    if (job->changed) {
+        job->good = broker_kv_each(broker, BROKER_BUCKET_CONFIG, record_entry, job, &job->error) == BROKER_OK && job->good;
+    }
+}
+
+static void records_done(void *argument, bool cancelled)
+{
+    struct records_job *job = argument;
+    struct instance *instance = job->instance;
+    instance->refreshing = false;
+    if (!cancelled && job->good) {
+        instance->config_sequence_seen = job->sequence;
+        if (job->changed) {
+            functions_reconcile(instance, job->list, job->count);
+        }
+        instance->refreshed = true;
+    } else if (!cancelled) {
+        log_debug("system.config", "records could not be read", LOG_TEXT("error", job->error.text));
+    }
+    if (!cancelled && instance->refresh_again) {
+        instance->refresh_again = false;
+        jobs_records(instance, false);
+    }
+    free(job->list);
+    free(job);
+}
+
+void jobs_records(struct instance *instance, bool force)
+{
+    if (instance->refreshing) {
+        instance->refresh_again = true;
+        return;
+    }
+    struct records_job *job = calloc(1, sizeof *job);
+    if (job == NULL) {
+        return;
+    }
+    *job = (struct records_job){ .instance = instance, .force = force, .sequence_seen = instance->config_sequence_seen };
+    instance->refreshing = control_submit(instance->control, records_run, records_done, job);
+    if (!instance->refreshing) {
+        free(job);
+    }
+}
+
+void records_refresh(struct instance *instance)
+{
+    jobs_records(instance, false);
+}

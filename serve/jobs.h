@@ -1,0 +1,22 @@
+/* Jobs: what blocks, on the control thread. Each carries copies of what it needs and reports on the loop thread. */
+#ifndef STEAD_SERVE_JOBS_H
+#define STEAD_SERVE_JOBS_H
+
+#include "serve/instance.h"
+
+/* Fetches the archive of the record's version and builds it -> functions_built(). */
+void jobs_build(struct instance *instance, uint64_t operation, const struct record *record);
+/* Makes sure that the function's consumer exists -> INPUT_CONSUMER_READY. */
+void jobs_consumer(struct instance *instance, uint64_t operation, uint32_t epoch, const struct record *record);
+/* Reads all records if they changed since the last time -> functions_reconcile(). */
+void jobs_records(struct instance *instance, bool force);
+
+/* For jobs: the control connection, made when first needed; NULL with `error` filled. */
+struct broker *jobs_broker(struct instance *instance, struct broker_error *error);
+/* Unpacks an archive and builds it; any reason but NONE is in build->message. */
+enum reason jobs_build_archive(struct instance *instance, const struct record *record, struct bytes archive,
+                               struct build_result *build);
+/* The name of a version's archive in the object store. */
+void jobs_object_name(const struct record *record, char ret_name[128]);
+
+#endif

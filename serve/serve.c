@@ -1,0 +1,358 @@
+/* Starts an instance, lets it run, and takes it down in the order that loses nothing: new calls are refused, what runs
+ * finishes, results are stored and answered, then connections and processes end. */
+#include "serve/jobs.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { EXIT_UNAVAILABLE = 69, EXIT_CONFIGURATION = 78, CLOCK_TICKS = 10, TICK_NS = 1000000000, CLOSING_GRACE_NS = 1000000000 };
+
+static struct loop_wake *signalled; /* The only global: a signal handler has no argument. */
+static volatile sig_atomic_t signals_seen;
+
+static void on_signal(int number)
+{
+    (void)number;
+    signals_seen++;
+    loop_wake_signal(signalled);
+}
+
+static void instance_signalled(void *owner)
+{
+    struct instance *instance = owner;
+    if (signals_seen > 1 && instance->draining) {
+        log_warn("system.service", "second signal, ending at once");
+        loop_stop(instance->loop);
+        return;
+    }
+    if (signals_seen == 0 || instance->draining) {
+        return;
+    }
+    instance->draining = true;
+    log_info("system.service", "shutting down", LOG_SECONDS("grace_s", (uint64_t)instance->config->service_shutdown_grace_ns));
+    rpc_server_serving(instance->rpc, false);
+    rpc_server_drain(instance->rpc);
+    struct input drain = instance_input(instance, INPUT_DRAIN);
+    drain.as.drain.grace_ns = (uint64_t)instance->config->service_shutdown_grace_ns;
+    instance_feed(instance, &drain);
+}
+
+static void instance_tick(void *owner)
+{
+    struct instance *instance = owner;
+    instance->ticks++;
+    loop_timer_arm(instance->tick, TICK_NS);
+    if (!instance->link_fed) {
+        provision_start(instance);
+        return;
+    }
+    if (control_pending(instance->control) < 8) {
+        jobs_records(instance, false);
+        if (instance->ticks % CLOCK_TICKS == 0) {
+            provision_sample_clock(instance);
+        }
+    }
+}
+
+static void instance_provision_again(void *owner)
+{
+    provision_start(owner);
+}
+
+static void instance_deadline(void *owner)
+{
+    (void)owner; /* The turn's hook looks at the core's deadline; this only ends the wait. */
+}
+
+static void rpc_woken(void *owner)
+{
+    loop_wake_signal(((struct instance *)owner)->rpc_wake);
+}
+
+static struct settings settings_of(const struct config *config)
+{
+    static const uint8_t jitters[] = { [CONFIG_JITTER_FULL] = JITTER_FULL,
+                                       [CONFIG_JITTER_NONE] = JITTER_NONE,
+                                       [CONFIG_JITTER_EQUAL] = JITTER_EQUAL,
+                                       [CONFIG_JITTER_DECORRELATED] = JITTER_DECORRELATED };
+    return (struct settings){
+        .ack_wait_ns = (uint64_t)config->queue_ack_wait_ns,
+        .hold_ns_max = (uint64_t)config->functions_hold_ns_max,
+        .publish_timeout_ns = 500000000,
+        .reply_poll_ns = 2000000000,
+        .pull_expires_ns = 10000000000,
+        .start_timeout_ns = (uint64_t)config->functions_start_timeout_ns,
+        .stop_grace_ns = 2000000000,
+        .call_budget_ns_max = (uint64_t)config->grpc_deadline_ns_max,
+        .silence_ns_max = 4000000000,
+        .retry_ns_base = (uint64_t)config->functions_retry_base_ns,
+        .retry_ns_max = (uint64_t)config->functions_retry_max_ns,
+        .starts_max = 8,
+        .jitter = jitters[config->functions_retry_jitter],
+    };
+}
+
+static bool core_start(struct instance *instance)
+{
+    struct limits limits = { .calls_max = SERVE_CALLS_MAX,
+                             .deliveries_max = SERVE_DELIVERIES_MAX,
+                             .functions_max = SERVE_FUNCTIONS_MAX,
+                             .workers_max = SERVE_WORKERS_MAX,
+                             .slots = (uint32_t)instance->config->service_slots };
+    struct settings settings = settings_of(instance->config);
+    uint64_t seed[2];
+    size_t size = (core_size(&limits) + 15) & ~(size_t)15;
+    void *memory = aligned_alloc(16, size);
+    if (memory == NULL || getrandom(seed, sizeof seed, 0) != sizeof seed) {
+        return false;
+    }
+    instance->hash_seed = seed[1];
+    instance->core = core_init(memory, &limits, &settings, seed[0]);
+    instance->effects = calloc(1, sizeof *instance->effects);
+    instance->queue = calloc(SERVE_QUEUE_MAX, sizeof *instance->queue);
+    instance->calls = calloc(SERVE_CALLS_MAX, sizeof *instance->calls);
+    instance->pending_calls = calloc(SERVE_CALLS_MAX, sizeof *instance->pending_calls);
+    instance->pending_deliveries = calloc(SERVE_DELIVERIES_MAX, sizeof *instance->pending_deliveries);
+    instance->functions = calloc(SERVE_FUNCTIONS_MAX, sizeof *instance->functions);
+    instance->workers = calloc(SERVE_WORKERS_MAX, sizeof *instance->workers);
+    instance->blobs = blob_store_create(4 * SERVE_DELIVERIES_MAX, (size_t)instance->config->limits_buffer_bytes);
+    return instance->effects != NULL && instance->queue != NULL && instance->calls != NULL &&
+           instance->pending_calls != NULL && instance->pending_deliveries != NULL && instance->functions != NULL &&
+           instance->workers != NULL && instance->blobs != NULL;
+}
+
+static void core_stop(struct instance *instance)
+{
+    HASH_CLEAR(hh, instance->calls_by_rpc);
+    for (uint32_t i = 0; instance->functions != NULL && i < SERVE_FUNCTIONS_MAX; i++) {
+        while (instance->functions[i].programs != NULL) {
+            struct program *program = instance->functions[i].programs;
+            instance->functions[i].programs = program->next;
+            build_result_free(&program->build);
+            free(program);
+        }
+    }
+    blob_store_free(instance->blobs);
+    free(instance->effects);
+    free(instance->queue);
+    free(instance->calls);
+    free(instance->pending_calls);
+    free(instance->pending_deliveries);
+    free(instance->functions);
+    free(instance->workers);
+    free(instance->core);
+}
+
+static void name_instance(struct instance *instance)
+{
+    uint64_t random = 0;
+    if (instance->config->service_name[0] != '\0') {
+        snprintf(instance->name, sizeof instance->name, "%s", instance->config->service_name);
+    } else if (getrandom(&random, sizeof random, 0) == sizeof random) {
+        snprintf(instance->name, sizeof instance->name, "s%012llx", (unsigned long long)(random >> 16));
+    }
+    snprintf(instance->answer_prefix, sizeof instance->answer_prefix, "_INBOX.stead.%s.answer.", instance->name);
+    snprintf(instance->nats_url, sizeof instance->nats_url, "%s", instance->config->nats_url);
+}
+
+/* The SDKs: where the environment says, beside an installed program, or in the source tree that it was built in. */
+static void find_sdk(struct instance *instance)
+{
+    char program[900], path[1024];
+    const char *named = getenv("STEAD_SDK_DIR");
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    char *slash = strrchr(program, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    const char *const beside[] = { "%s/../share/stead/sdk", "%s/../../sdk" };
+    for (size_t i = 0; named == NULL && i < 2; i++) {
+        snprintf(path, sizeof path, i == 0 ? "%s/../share/stead/sdk" : "%s/../../sdk", program);
+        if (access(path, R_OK) == 0 && realpath(path, instance->sdk_directory) != NULL) {
+            return;
+        }
+    }
+    (void)beside;
+    snprintf(instance->sdk_directory, sizeof instance->sdk_directory, "%s", named != NULL ? named : STEAD_SOURCE_SDK);
+}
+
+static bool make_folders(struct instance *instance)
+{
+    const char *store = instance->config->store_directory;
+    char root[900];
+    if ((mkdir(store, 0700) != 0 && errno != EEXIST) || realpath(store, root) == NULL) {
+        fprintf(stderr, "stead: store.directory %s: %s (choose another by --store DIR)\n", store, strerror(errno));
+        return false;
+    }
+    snprintf(instance->cache_directory, sizeof instance->cache_directory, "%s/cache", root);
+    snprintf(instance->source_directory, sizeof instance->source_directory, "%s/source", root);
+    if ((mkdir(instance->cache_directory, 0700) != 0 && errno != EEXIST) ||
+        (mkdir(instance->source_directory, 0700) != 0 && errno != EEXIST)) {
+        fprintf(stderr, "stead: %s: %s\n", root, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+/* Which of the configured languages this machine can build; the rest is reported and not served. */
+static void find_toolchains(struct instance *instance)
+{
+    for (size_t i = 0; i < instance->config->service_languages.count; i++) {
+        enum build_language language;
+        struct build_toolchain toolchain;
+        if (!build_language_of_name(instance->config->service_languages.items[i], &language)) {
+            continue;
+        }
+        build_toolchain_find(instance->options->spawner, language, &toolchain);
+        instance->serves[language] = toolchain.available;
+        if (toolchain.available) {
+            log_info("system.plugin", "language served", LOG_TEXT("language", build_language_name(language)),
+                     LOG_TEXT("toolchain", toolchain.version));
+        } else {
+            log_warn("system.plugin", "language not served", LOG_TEXT("language", build_language_name(language)),
+                     LOG_TEXT("reason", toolchain.problem));
+        }
+    }
+}
+
+static bool loop_start(struct instance *instance)
+{
+    return loop_create(&instance->loop) == 0 &&
+           loop_timer_create(instance->loop, instance_deadline, instance, &instance->deadline) == 0 &&
+           loop_timer_create(instance->loop, instance_tick, instance, &instance->tick) == 0 &&
+           loop_timer_create(instance->loop, instance_provision_again, instance, &instance->provision_retry) == 0 &&
+           loop_wake_create(instance->loop, calls_receive, instance, &instance->rpc_wake) == 0 &&
+           loop_wake_create(instance->loop, instance_signalled, instance, &instance->signal_wake) == 0 &&
+           loop_turn_add(instance->loop, LOOP_TURN_DECIDE, instance_turn, instance) == 0;
+}
+
+static bool rpc_start(struct instance *instance, char *ret_error, size_t error_size)
+{
+    const struct config *config = instance->config;
+    uint32_t in_flight = config->grpc_in_flight_max < RPC_IN_FLIGHT_MAX ? (uint32_t)config->grpc_in_flight_max : RPC_IN_FLIGHT_MAX;
+    struct rpc_server_options options = { .listen = config->grpc_listen.items,
+                                          .listen_count = config->grpc_listen.count,
+                                          .in_flight_max = in_flight,
+                                          .connections_max = (uint32_t)config->grpc_connections_max,
+                                          .event_bytes_max = (size_t)config->limits_event_bytes,
+                                          .deadline_ns_max = config->grpc_deadline_ns_max,
+                                          .wake = rpc_woken,
+                                          .owner = instance };
+    instance->rpc = rpc_server_start(&options, ret_error, error_size);
+    return instance->rpc != NULL;
+}
+
+static bool bus_start(struct instance *instance, char *ret_error, size_t error_size)
+{
+    char inbox[96], answers[160];
+    snprintf(inbox, sizeof inbox, "_INBOX.stead.%s", instance->name);
+    snprintf(answers, sizeof answers, "%s*", instance->answer_prefix);
+    struct bus_options options = { .endpoint = { .urls = instance->nats_url,
+                                                 .name = instance->config->nats_name,
+                                                 .inbox_prefix = inbox,
+                                                 .credentials_file = instance->config->nats_credentials },
+                                   .retry_wait_ms = 100 };
+    const char *error = "subjects refused";
+    instance->bus = bus_create(instance->loop, &options, &instance_bus_callbacks, instance, &error);
+    if (instance->bus == NULL || !bus_subscribe(instance->bus, answers, TAG_ANSWERS) ||
+        !bus_subscribe(instance->bus, "$KV." BROKER_BUCKET_CONFIG ".>", TAG_RECORDS)) {
+        snprintf(ret_error, error_size, "nats: %s", error);
+        return false;
+    }
+    return true;
+}
+
+static bool plugins_start(struct instance *instance, char *ret_error, size_t error_size)
+{
+    struct plugin_host_options options = { .result_bytes_max = (uint32_t)instance->config->limits_result_bytes,
+                                           .instance = instance->name };
+    int error = plugin_host_create(instance->loop, instance->options->spawner, &options, workers_event, instance,
+                                   &instance->plugins);
+    if (error != 0) {
+        snprintf(ret_error, error_size, "plugins: %s", strerror(-error));
+    }
+    return error == 0;
+}
+
+static void signals_start(struct instance *instance)
+{
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    signalled = instance->signal_wake;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int instance_start(struct instance *instance)
+{
+    char error[512] = "out of memory or descriptors";
+    name_instance(instance);
+    find_sdk(instance);
+    if (!make_folders(instance)) {
+        return EXIT_CONFIGURATION;
+    }
+    find_toolchains(instance);
+    if (core_start(instance) && loop_start(instance) && plugins_start(instance, error, sizeof error) &&
+        status_start(instance, error, sizeof error) && rpc_start(instance, error, sizeof error)) {
+        instance->control = control_start(instance->loop, "control");
+        if (instance->control != NULL && bus_start(instance, error, sizeof error)) {
+            signals_start(instance);
+            loop_timer_arm(instance->tick, TICK_NS);
+            return 0;
+        }
+    }
+    fprintf(stderr, "stead: cannot start: %s\n", error);
+    return EXIT_UNAVAILABLE;
+}
+
+static void instance_stop(struct instance *instance)
+{
+    if (instance->control != NULL) {
+        control_stop(instance->control);
+        broker_close(instance->broker);
+    }
+    rpc_server_stop(instance->rpc, CLOSING_GRACE_NS);
+    plugin_host_free(instance->plugins);
+    if (instance->bus != NULL) {
+        bus_destroy(instance->bus);
+    }
+    status_stop(instance);
+    if (instance->loop != NULL) {
+        loop_turn_remove(instance->loop, LOOP_TURN_DECIDE, instance_turn, instance);
+        struct loop_timer *const timers[] = { instance->deadline, instance->tick, instance->provision_retry };
+        for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
+            loop_timer_free(timers[i]);
+        }
+        loop_wake_free(instance->rpc_wake);
+        loop_wake_free(instance->signal_wake);
+        loop_free(instance->loop);
+    }
+    core_stop(instance);
+}
+
+int serve_run(const struct serve_options *options)
+{
+    struct instance *instance = calloc(1, sizeof *instance);
+    if (instance == NULL) {
+        fprintf(stderr, "stead: out of memory\n");
+        return EXIT_UNAVAILABLE;
+    }
+    instance->options = options;
+    instance->config = options->config;
+    int code = instance_start(instance);
+    if (code == 0) {
+        loop_run(instance->loop);
+        code = instance->exit_code;
+        log_info("system.service", "stopped", LOG_BOOL("drained", instance->stopped));
+    }
+    instance_stop(instance);
+    free(instance);
+    return code;
+}
