@@ -176,7 +176,8 @@ enum bus_sent bus_ack(struct bus *bus, struct bytes ack_subject, enum bus_verb v
  * False if there are BUS_SUBSCRIPTIONS_MAX already or the subject is not valid. */
 bool bus_subscribe(struct bus *bus, const char *subject, uint32_t tag);
 
-/* Writes what is buffered now instead of after this turn; for callers that publish outside the bus's callbacks. */
+/* Writes what is buffered now instead of at the end of the turn. Needed only by who publishes while no turn runs (tests,
+ * tools): otherwise that would wait for the next turn. */
 void bus_flush(struct bus *bus);
 
 /* For the caller's watchdogs. */

@@ -38,23 +38,36 @@ static enum bus_sent sent(natsStatus status)
     }
 }
 
-/* nats.c takes C strings: a copy with a NUL, which also refuses NULs inside (wire_header_valid did). */
-static natsStatus add_header(natsMsg *message, const struct bus_header *header)
+static char *put(char *at, struct bytes bytes, const char *end)
 {
-    char small[512];
-    size_t need = header->name.length + header->value.length + 2;
+    if (bytes.length > 0) {
+        memcpy(at, bytes.at, bytes.length);
+    }
+    strcpy(at + bytes.length, end);
+    return at + bytes.length + strlen(end);
+}
+
+/* All headers as one: nats.c writes a name as it is, so the lines of all but the last header can stand before the last
+ * name. (One call each costs a hash entry and two allocations: 12 headers took 12 of the 18 us of a publish.) No line
+ * can be smuggled in, since publish_check() refuses line ends in names and values. */
+static natsStatus add_headers(natsMsg *message, const struct bus_header *headers, size_t count)
+{
+    char small[2048];
+    size_t need = 1;
+    for (size_t i = 0; i < count; i++) {
+        need += headers[i].name.length + headers[i].value.length + sizeof ": \r\n";
+    }
     char *text = need <= sizeof small ? small : malloc(need);
     if (text == NULL) {
         return NATS_NO_MEMORY;
     }
-    char *value = text + header->name.length + 1;
-    memcpy(text, header->name.at, header->name.length);
-    text[header->name.length] = '\0';
-    if (header->value.length > 0) {
-        memcpy(value, header->value.at, header->value.length);
+    char *at = text;
+    for (size_t i = 0; i + 1 < count; i++) {
+        at = put(put(at, headers[i].name, ": "), headers[i].value, "\r\n");
     }
-    value[header->value.length] = '\0';
-    natsStatus status = natsMsgHeader_Add(message, text, value);
+    char *value = put(at, headers[count - 1].name, "") + 1;
+    put(value, headers[count - 1].value, "");
+    natsStatus status = natsMsgHeader_Set(message, text, value);
     if (text != small) {
         free(text);
     }
@@ -66,8 +79,8 @@ static natsStatus publish_with_headers(struct bus *bus, const struct bus_publish
     natsMsg *message = NULL;
     natsStatus status =
         natsMsg_Create(&message, publish->subject, reply, (const char *)publish->body.at, (int)publish->body.length);
-    for (size_t i = 0; status == NATS_OK && i < publish->header_count; i++) {
-        status = add_header(message, &publish->headers[i]);
+    if (status == NATS_OK) {
+        status = add_headers(message, publish->headers, publish->header_count);
     }
     if (status == NATS_OK) {
         status = natsConnection_PublishMsg(bus->connection, message);

@@ -39,7 +39,9 @@ static void on_reply(void *owner, const struct bus_reply *reply)
     struct world *world = owner;
     world->replies++;
     world->reply = *reply;
-    keep_message(world, &reply->message);
+    if (reply->message.subject.length > 0) { /* a PubAck holds none, and may come after the delivery */
+        keep_message(world, &reply->message);
+    }
 }
 
 static void on_delivery(void *owner, const struct bus_delivery *delivery)
