@@ -36,9 +36,11 @@ static void sample_stat(struct metrics *metrics)
     clock_gettime(CLOCK_REALTIME, &wall);
     clock_gettime(CLOCK_BOOTTIME, &boot);
     int64_t booted_ns = (wall.tv_sec - boot.tv_sec) * 1000000000 + (wall.tv_nsec - boot.tv_nsec);
+    /* Cut to 10 ms: the two clocks are read one after the other, and a start time must not wobble between scrapes. */
+    booted_ns = booted_ns / 10000000 * 10000000;
     int64_t tick_ns = 1000000000 / sysconf(_SC_CLK_TCK);
     set(metrics, METRIC_PROCESS_THREADS, (int64_t)threads);
-    set(metrics, METRIC_PROCESS_START_TIME_SECONDS, booted_ns / 10000000 * 10000000 + (int64_t)start * tick_ns);
+    set(metrics, METRIC_PROCESS_START_TIME_SECONDS, booted_ns + (int64_t)start * tick_ns);
     set(metrics, METRIC_PROCESS_VIRTUAL_MEMORY_BYTES, (int64_t)size);
     set(metrics, METRIC_PROCESS_RESIDENT_MEMORY_BYTES, resident * sysconf(_SC_PAGESIZE));
 }

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <unistd.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -116,6 +117,39 @@ static void limits_the_rate_of_a_site(void **state)
     log_start((struct log_options){ LOG_LEVEL_INFO, LOG_FORMAT_AUTO, STDERR_FILENO });
 }
 
+enum { THREADS = 4, RECORDS = 50 };
+
+static void *write_records(void *owner)
+{
+    for (int i = 0; i < RECORDS; i++) {
+        log_write(NULL, LOG_LEVEL_INFO, "test", "from a thread", &LOG_I64("i", i), 1);
+        log_info("test", "limited");
+    }
+    return NULL;
+}
+
+static void writes_whole_lines_from_several_threads(void **state)
+{
+    static char text[128 * 1024];
+    int ends[2];
+    pthread_t threads[THREADS];
+    assert_int_equal(pipe(ends), 0);
+    log_start((struct log_options){ LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, ends[1] });
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, write_records, NULL), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    assert_int_equal(lines_in(ends[0], text, sizeof text), THREADS * RECORDS + LOG_SITE_BURST);
+    for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        assert_memory_equal(line, "ts=2", 4);
+    }
+    close(ends[0]);
+    close(ends[1]);
+    log_start((struct log_options){ LOG_LEVEL_INFO, LOG_FORMAT_AUTO, STDERR_FILENO });
+}
+
 static void knows_its_levels(void **state)
 {
     enum log_level level;
@@ -128,8 +162,11 @@ static void knows_its_levels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(writes_fixed_keys_first), cmocka_unit_test(escapes_everything_that_could_forge),
-        cmocka_unit_test(cuts_long_values),        cmocka_unit_test(limits_the_rate_of_a_site),
+        cmocka_unit_test(writes_fixed_keys_first),
+        cmocka_unit_test(escapes_everything_that_could_forge),
+        cmocka_unit_test(cuts_long_values),
+        cmocka_unit_test(limits_the_rate_of_a_site),
+        cmocka_unit_test(writes_whole_lines_from_several_threads),
         cmocka_unit_test(knows_its_levels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 static char *written(struct metrics *metrics, struct event_buffer *text)
 {
@@ -87,12 +88,45 @@ static void samples_the_process(void **state)
     metrics_free(metrics);
 }
 
+enum { THREADS = 4, UPDATES = 1000 };
+
+static void *update(void *owner)
+{
+    struct metrics *metrics = owner;
+    for (int i = 0; i < UPDATES; i++) {
+        const char *const group[] = { i % 2 == 0 ? "even" : "odd" };
+        metrics_observe(metrics_series(metrics, METRIC_STEAD_QUEUE_WAIT_SECONDS, group), 1);
+        metrics_add(metrics_plain(metrics, METRIC_STEAD_NATS_RECONNECTS_TOTAL), 1);
+    }
+    return NULL;
+}
+
+static void counts_from_several_threads(void **state)
+{
+    struct metrics *metrics = metrics_create();
+    struct event_buffer text = { 0 };
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, update, metrics), 0);
+    }
+    metrics_write(metrics, &text); /* a scrape in between */
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    struct metrics_series *even = metrics_series(metrics, METRIC_STEAD_QUEUE_WAIT_SECONDS, (const char *[]){ "even" });
+    assert_int_equal(metrics_value(even), THREADS * UPDATES / 2);
+    assert_int_equal(metrics_value(metrics_plain(metrics, METRIC_STEAD_NATS_RECONNECTS_TOTAL)), THREADS * UPDATES);
+    event_buffer_free(&text);
+    metrics_free(metrics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_each_kind),
         cmocka_unit_test(limits_the_series),
         cmocka_unit_test(samples_the_process),
+        cmocka_unit_test(counts_from_several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
