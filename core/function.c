@@ -46,6 +46,8 @@ static void function_build(struct core *core, uint32_t index)
 {
     struct function *function = function_at(core, index);
     function_become(core, index, FUNCTION_BUILDING);
+    function->attend_ns = CORE_NEVER;
+    function->probe_wanted = false;
     function->announced = false;
     function->build_operation = operation_new(core, pool_handle(core, &core->functions, index));
     struct effect *build = emit(core, EFFECT_BUILD);
@@ -53,6 +55,50 @@ static void function_build(struct core *core, uint32_t index)
     build->about = pool_handle(core, &core->functions, index);
     build->key = function->candidate.key;
     function_replace(core, index);
+}
+
+/* What failed for a reason that may pass is tried again, ever more slowly; code that does not build stays failed. */
+static void function_fail(struct core *core, uint32_t index, enum reason reason)
+{
+    struct function *function = function_at(core, index);
+    function_become(core, index, FUNCTION_FAILED);
+    function_announce(core, index, reason);
+    function->probe_wanted = false;
+    function->attend_ns = CORE_NEVER;
+    if (reason == REASON_PLUGIN_NOT_STARTED || reason == REASON_RUNTIME_UNAVAILABLE) {
+        function->attend_ns = core->now_ns + ((uint64_t)CANDIDATE_RETRY_NS << function->tries);
+        function->tries = (uint8_t)(function->tries + (function->tries < CANDIDATE_DOUBLINGS));
+    }
+    function_dirty(core, index);
+}
+
+static void function_probe(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    function->probe_wanted = !worker_start(core, index, function->candidate.key, true);
+    function->attend_ns = CORE_NEVER;
+    if (function->probe_wanted) {
+        pump_evict(core);
+        function->attend_ns = core->now_ns + START_PAUSE_NS;
+    }
+}
+
+void function_attend(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    if (function->attend_ns > core->now_ns || core->draining) {
+        return;
+    }
+    function->attend_ns = CORE_NEVER;
+    if (function->row.state == FUNCTION_FAILED) {
+        function_build(core, index);
+    } else if (function->row.state == FUNCTION_PROBING && function->probe_wanted) {
+        if (function->probe_until_ns <= core->now_ns) {
+            function_fail(core, index, REASON_RUNTIME_UNAVAILABLE);
+        } else {
+            function_probe(core, index);
+        }
+    }
 }
 
 static uint32_t function_new(struct core *core, const struct input *input)
@@ -66,6 +112,7 @@ static uint32_t function_new(struct core *core, const struct input *input)
     function->queue = LIST_EMPTY;
     function->ready = LIST_EMPTY;
     function->dirty_next = NOWHERE;
+    function->attend_ns = CORE_NEVER;
     function->language = input->as.function.language;
     index_add_function(core, index);
     return index;
@@ -97,11 +144,13 @@ void function_set(struct core *core, const struct input *input)
         .concurrency = input->as.function.concurrency == 0 ? 1 : input->as.function.concurrency,
         .workers_max = input->as.function.workers_max == 0 ? 1 : input->as.function.workers_max,
     };
+    function->tries = 0;
     if (!serves) {
         function_build(core, index);
         return;
     }
     function->build_operation = 0;
+    function->attend_ns = CORE_NEVER;
     if (function->row.state != FUNCTION_READY) {
         function_become(core, index, FUNCTION_READY);
     }
@@ -116,15 +165,12 @@ void function_built(struct core *core, uint32_t index, const struct input *input
         return;
     }
     if (input->outcome != OUTCOME_DONE) {
-        function_become(core, index, FUNCTION_FAILED);
-        function_announce(core, index, input->code == REASON_NONE ? REASON_BUILD_FAILED : (enum reason)input->code);
+        function_fail(core, index, input->code == REASON_NONE ? REASON_BUILD_FAILED : (enum reason)input->code);
         return;
     }
     function_become(core, index, FUNCTION_PROBING);
-    if (!worker_start(core, index, function->candidate.key, true)) {
-        function_become(core, index, FUNCTION_FAILED);
-        function_announce(core, index, REASON_RUNTIME_UNAVAILABLE);
-    }
+    function->probe_until_ns = core->now_ns + core->settings.start_timeout_ns;
+    function_probe(core, index);
     function_dirty(core, index);
 }
 
@@ -135,10 +181,10 @@ void function_probed(struct core *core, uint32_t index, bool ready, enum reason 
         return;
     }
     if (!ready) {
-        function_become(core, index, FUNCTION_FAILED);
-        function_announce(core, index, reason);
+        function_fail(core, index, reason);
         return;
     }
+    function->tries = 0;
     function->current = function->candidate;
     function->serving = true;
     function->execute_ns = 0;
@@ -177,6 +223,7 @@ void function_removed(struct core *core, const struct input *input)
     function_become(core, index, FUNCTION_RETIRING);
     function->serving = false;
     function->build_operation = 0;
+    function->attend_ns = CORE_NEVER;
     function_announce(core, index, REASON_NONE);
     function_replace(core, index);
 }

@@ -56,6 +56,9 @@ void function_pump(struct core *core, uint32_t index);
 void function_pull_ended(struct core *core, uint32_t index, const struct input *input);
 void function_in_hand(struct core *core, uint32_t index, int change);
 void function_outstanding(struct core *core, uint32_t index, uint32_t outstanding);
+/* Does what is due for a version that is not up yet: its probe, or another try; sets attend_ns. */
+void function_attend(struct core *core, uint32_t index);
+void pump_evict(struct core *core);
 void function_consumer_ask(struct core *core, uint32_t index);
 
 /* worker.c: one plugin process */

@@ -56,17 +56,18 @@ void function_outstanding(struct core *core, uint32_t index, uint32_t outstandin
 
 void function_pull_ended(struct core *core, uint32_t index, const struct input *input)
 {
-    enum { CONSUMER_GONE = 409 };
+    enum { CONSUMER_GONE = 409, NO_RESPONDERS = 503, RETRY_NS = 1000000000 };
     struct function *function = function_at(core, index);
     if (input->epoch != core->epoch || function->pull_epoch != core->epoch) {
         return;
     }
     uint32_t unfilled = input->as.pull.unfilled;
     function_outstanding(core, index, function->outstanding > unfilled ? function->outstanding - unfilled : 0);
-    if (input->code == CONSUMER_GONE) {
+    if (input->code == CONSUMER_GONE || input->code == NO_RESPONDERS) {
         function_outstanding(core, index, 0);
         function->consumer_ready = false;
-        function->consumer_retry_ns = 0;
+        /* No responders may also be a missing leader, for 5 to 8 s. */
+        function->consumer_retry_ns = input->code == CONSUMER_GONE ? 0 : core->now_ns + RETRY_NS;
     }
     function->pending = 0;
     function_dirty(core, index);
@@ -150,7 +151,7 @@ static bool pump_worth_starting(struct core *core, const struct function *functi
 }
 
 /* All processes are taken: the one that has been idle longest makes room. */
-static void pump_evict(struct core *core)
+void pump_evict(struct core *core)
 {
     uint32_t oldest = NOWHERE;
     for (uint32_t at = 0; at < core->workers.rows; at++) {
@@ -207,7 +208,11 @@ static void pump_pull(struct core *core, uint32_t index)
     struct function *function = function_at(core, index);
     if (function->outstanding > 0 &&
         core->now_ns >= function->pulled_ns + core->settings.pull_expires_ns + PULL_SLACK_NS) {
-        function_outstanding(core, index, 0); /* Its end was lost. */
+        /* Its end was lost: perhaps nobody was there to hear it. Make sure of the consumer before the next pull. */
+        function_outstanding(core, index, 0);
+        function->consumer_ready = false;
+        function_consumer_ask(core, index);
+        return;
     }
     uint32_t want = least(pump_credit(core, function), PULL_BATCH_MAX);
     uint32_t table = core->deliveries.rows - least(core->deliveries.rows, core->deliveries.live + core->outstanding);
@@ -244,6 +249,9 @@ static void pump_arm(struct core *core, uint32_t index, bool wanted)
         start = start > core->now_ns ? start : core->now_ns + function->start_ns + 1;
         due = start < due ? start : due;
     }
+    if (function->attend_ns < due) {
+        due = function->attend_ns;
+    }
     timer_set(core, timer_of_function(core, index), due);
 }
 
@@ -276,6 +284,7 @@ void function_pump(struct core *core, uint32_t index)
         function_free(core, index);
         return;
     }
+    function_attend(core, index);
     pump_active(core, function);
     bool wanted = function->row.state != FUNCTION_RETIRING && !core->draining && core->link_up;
     if (wanted && !function->consumer_ready && function->consumer_retry_ns <= core->now_ns) {

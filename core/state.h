@@ -71,14 +71,16 @@ struct version {
 
 struct function {
     struct row row;
-    bool dirty, serving, consumer_ready, active, announced, stale_workers;
+    bool dirty, serving, consumer_ready, active, announced, stale_workers, probe_wanted;
+    uint8_t tries; /* of the candidate */
     uint16_t language, start_failures;
     uint32_t bucket_next, dirty_next, pull_epoch, outstanding, pending, in_hand, workers, starting, consumer_epoch,
         references;
     struct list queue, ready;
     struct key name;
     struct version current, candidate;
-    uint64_t build_operation, consumer_operation, fresh_after, consumer_retry_ns, start_after_ns, pulled_ns;
+    uint64_t build_operation, consumer_operation, fresh_after, consumer_retry_ns, start_after_ns, pulled_ns, attend_ns,
+        probe_until_ns;
     uint64_t execute_ns, start_ns; /* moving averages; 0 is unknown */
 };
 
