@@ -102,6 +102,10 @@ static void mix_function(uint64_t *hash, const struct function *function)
         function->references,
         function->pull_epoch,
         function->consumer_epoch,
+        function->attend_ns,
+        function->probe_until_ns,
+        function->probe_wanted,
+        function->tries,
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);
