@@ -68,7 +68,7 @@ void worker_input(struct core *core, uint32_t index, const struct input *input, 
 void worker_timer(struct core *core, uint32_t index);
 void worker_stop(struct core *core, uint32_t index);
 void worker_abandon(struct core *core, uint32_t index, uint32_t delivery);
-void worker_release(struct core *core, uint32_t index, uint32_t delivery);
+void worker_finish(struct core *core, uint32_t index, uint32_t delivery);
 struct node_place worker_node(const struct core *core);
 
 /* link.c: the connection; instance.c: this process as others see it */

@@ -165,7 +165,7 @@ static void execution_measured(struct core *core, uint32_t function, uint64_t to
     owner->execute_ns = owner->execute_ns == 0 ? took_ns | 1 : owner->execute_ns - owner->execute_ns / 8 + took_ns / 8;
 }
 
-void worker_release(struct core *core, uint32_t index, uint32_t delivery)
+void worker_finish(struct core *core, uint32_t index, uint32_t delivery)
 {
     struct delivery *row = delivery_at(core, delivery);
     execution_measured(core, row->function, core->now_ns - row->started_ns);
@@ -237,7 +237,7 @@ static void worker_answered(struct core *core, uint32_t index, const struct inpu
         }
         return;
     }
-    worker_release(core, index, delivery);
+    worker_finish(core, index, delivery);
     if (input->kind == INPUT_WORKER_RESULT) {
         delivery_ended(core, delivery, END_SUCCEEDED, REASON_NONE, blob);
         return;
