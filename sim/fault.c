@@ -161,6 +161,16 @@ void fault_event(struct world *world, const struct event *event)
     strike_world(world, fault, random);
 }
 
+/* Somebody looks after it: an instance on which a function failed to start is told again what is wanted. */
+void fault_reconcile(struct world *world)
+{
+    enum { EVERY_SECONDS = 10 };
+    world_post(world, world->now + EVERY_SECONDS * SECOND, EVENT_RECONCILE);
+    for (uint32_t number = 0; number < world->choices.functions; number++) {
+        tell_all(world, number, number);
+    }
+}
+
 /* From now on nothing new goes wrong; what is broken is mended: nodes start, mute connections are cut, every function is
  * there in a version that builds. */
 void fault_heal(struct world *world)
@@ -174,8 +184,6 @@ void fault_heal(struct world *world)
         world->functions[number].removed = false;
         if (stale) {
             redeploy(world, number, number, true);
-        } else {
-            tell_all(world, number, number); /* an instance on which it failed to start tries again */
         }
     }
     for (uint32_t index = 0; index < world->choices.nodes; index++) {
@@ -185,4 +193,5 @@ void fault_heal(struct world *world)
             wire_cut(world, index);
         }
     }
+    fault_reconcile(world);
 }

@@ -73,7 +73,8 @@ static void note_outstanding(struct world *world, uint32_t index, const struct i
         }
     } else if (note != NULL && input->epoch == node->link.epoch && node->link.told_up) {
         uint32_t less = input->kind == INPUT_DELIVERY ? 1 : input->kind == INPUT_PULL_ENDED ? input->as.pull.unfilled : 0;
-        note->outstanding -= less < note->outstanding ? less : note->outstanding;
+        bool gone = input->kind == INPUT_PULL_ENDED && input->code == JET_CONSUMER_GONE; /* and all its pulls with it */
+        note->outstanding -= less < note->outstanding && !gone ? less : note->outstanding;
     }
 }
 
@@ -139,7 +140,7 @@ static void judge_hand_back(struct world *world, uint32_t index, const struct ef
     judge_delay(world, slot, effect->amount);
     slot->verdicts++;
     uint64_t age = node_clock(world, node) - slot->since_ns;
-    bool excused = slot->executed || slot->puts > 1 || node->state == NODE_DRAINING ||
+    bool excused = slot->executed || slot->puts > 0 || node->state == NODE_DRAINING ||
                    world->functions[slot->content.function].removed || age >= world->choices.settings.hold_ns_max;
     bool not_taken = effect->about.bits == 0 && effect->amount >= world->choices.settings.publish_timeout_ns;
     if (!excused && !not_taken) {

@@ -28,6 +28,7 @@ enum event_kind {
     EVENT_ARRIVAL,
     EVENT_CANCEL, /* number: call */
     EVENT_FAULT,  /* how: enum sim_fault */
+    EVENT_RECONCILE,
     EVENT_STOPPED,
     EVENT_FUNCTION_TOLD, /* `node` learns the desired state of function `number` */
     EVENT_FUNCTION_BACK, /* a removed function is put back */

@@ -199,6 +199,9 @@ static void event_of_world(struct world *world, const struct event *event)
     case EVENT_FAULT:
         fault_event(world, event);
         return;
+    case EVENT_RECONCILE:
+        fault_reconcile(world);
+        return;
     case EVENT_FUNCTION_BACK:
         if (world->functions[event->number].removed) {
             world->functions[event->number].removed = false;

@@ -62,7 +62,9 @@ void wire_receive(struct world *world, uint32_t index, uint32_t connection, cons
     uint64_t at = world->now + wire_latency(world, link, index);
     at = at > link->received_ns ? at : link->received_ns;
     link->received_ns = at;
-    uint32_t copies = input->answers != 0 && world_strikes(world, FAULT_DUPLICATE, index) ? 2 : 1;
+    /* The end of a pull is no answer to a request but a message of the consumer: those come once. */
+    bool repeatable = input->answers != 0 && input->kind != INPUT_PULL_ENDED;
+    uint32_t copies = repeatable && world_strikes(world, FAULT_DUPLICATE, index) ? 2 : 1;
     for (uint32_t copy = 0; copy < copies; copy++) {
         struct event *event = world_post_node(world, at, EVENT_FROM_BROKER, index);
         event->connection = connection;

@@ -242,6 +242,7 @@ void client_node_gone(struct world *world, uint32_t index);
 void fault_begin(struct world *world);
 void fault_event(struct world *world, const struct event *event);
 void fault_heal(struct world *world);
+void fault_reconcile(struct world *world);
 
 /* -- judge.c: each effect against the invariants, before it is carried out -- */
 void judge_input(struct world *world, uint32_t index, const struct input *input);
