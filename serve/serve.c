@@ -161,6 +161,17 @@ static void name_instance(struct instance *instance)
     snprintf(instance->nats_url, sizeof instance->nats_url, "%s", instance->config->nats_url);
 }
 
+static bool path_resolve(const char *path, char *ret_path, size_t size)
+{
+    char *resolved = realpath(path, NULL);
+    bool good = resolved != NULL && strlen(resolved) < size;
+    if (good) {
+        memcpy(ret_path, resolved, strlen(resolved) + 1);
+    }
+    free(resolved);
+    return good;
+}
+
 /* The SDKs: where the environment says, beside an installed program, or in the source tree that it was built in. */
 static void find_sdk(struct instance *instance)
 {
@@ -172,14 +183,12 @@ static void find_sdk(struct instance *instance)
     if (slash != NULL) {
         *slash = '\0';
     }
-    const char *const beside[] = { "%s/../share/stead/sdk", "%s/../../sdk" };
     for (size_t i = 0; named == NULL && i < 2; i++) {
         snprintf(path, sizeof path, i == 0 ? "%s/../share/stead/sdk" : "%s/../../sdk", program);
-        if (access(path, R_OK) == 0 && realpath(path, instance->sdk_directory) != NULL) {
+        if (path_resolve(path, instance->sdk_directory, sizeof instance->sdk_directory)) {
             return;
         }
     }
-    (void)beside;
     snprintf(instance->sdk_directory, sizeof instance->sdk_directory, "%s", named != NULL ? named : STEAD_SOURCE_SDK);
 }
 
@@ -187,7 +196,7 @@ static bool make_folders(struct instance *instance)
 {
     const char *store = instance->config->store_directory;
     char root[900];
-    if ((mkdir(store, 0700) != 0 && errno != EEXIST) || realpath(store, root) == NULL) {
+    if ((mkdir(store, 0700) != 0 && errno != EEXIST) || !path_resolve(store, root, sizeof root)) {
         fprintf(stderr, "stead: store.directory %s: %s (choose another by --store DIR)\n", store, strerror(errno));
         return false;
     }
