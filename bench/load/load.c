@@ -79,6 +79,7 @@ static struct bytes event_of(struct load *load, uint64_t number)
     event_buffer_attribute_text(&block, "id", id);
     event_buffer_attribute_text(&block, "source", "stead:bench");
     event_buffer_attribute_text(&block, "type", "stead.bench.call.v1");
+    event_buffer_attribute_text(&block, "datacontenttype", "application/octet-stream");
     load->packed.length = 0;
     event_pack(&load->packed, (struct event){ { block.at, block.length }, data_of(load, number) });
     return (struct bytes){ load->packed.at, load->packed.length };

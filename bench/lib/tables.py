@@ -1,0 +1,96 @@
+"""The numbers as text, at most 100 columns wide."""
+
+KINDS = ("nats-server", "service", "spawner", "workers", "load")
+
+
+def table(head, rows):
+    """Columns as wide as their widest cell; the first is left-aligned, the others right."""
+    cells = [[str(cell) for cell in row] for row in [head, *rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = []
+    for row in cells:
+        line = [cell.ljust(width) if column == 0 else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(row, widths))]
+        lines.append(("  " + "  ".join(line)).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def number(value, digits):
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def core_text(core):
+    return (f"\nCore: {core['median_ns']:.0f} ns a step (median), {core['p99_ns']:.0f} ns (p99 of batches of"
+            f" {core['batch_steps']}); {core['steps_per_call']:.1f} steps a call\n")
+
+
+def sim_text(sim):
+    return (f"\nSimulator: {sim['steps_per_second'] / 1e6:.2f} million steps a second of one CPU,"
+            f" checks included ({sim['seeds']} seeds)\n")
+
+
+def calls_table(rows):
+    text = "\nDurable calls, closed loop; ratios are to the baseline of the same round (median of rounds)\n\n"
+    last, lines = None, []
+    for row in rows:
+        callers = f"{row['callers']} callers" if row["callers"] != last else ""
+        last = row["callers"]
+        lines.append((callers, row["subject"], number(row["per_second"], 0), number(row["p50_us"] / 1e3, 3),
+                      number(row["p90_us"] / 1e3, 3), number(row["p99_us"] / 1e3, 3), number(row["max_us"] / 1e3, 1),
+                      number(row["ratio_per_second"], 2), number(row["ratio_p50"], 2), f"{row['foreign_cpu']:.2f}"))
+    return text + table(("", "", "calls/s", "p50 ms", "p90 ms", "p99 ms", "max ms", "x calls/s", "x p50", "other CPUs"),
+                        lines)
+
+
+def cpu_table(rows):
+    text = "\nCPU time per call, us\n\n"
+    lines = []
+    for row in rows:
+        spent = row["cpu_us_per_call"]
+        lines.append((f"{row['subject']}, {row['callers']} callers",
+                      *(number(spent.get(kind), 1) for kind in KINDS), number(sum(spent.values()), 1)))
+    return text + table(("", *KINDS, "all"), lines)
+
+
+def memory_table(calls):
+    text = "\nResident memory, MB (number of processes); pages shared between processes count in each\n\n"
+    lines = []
+    for system, memory in calls["idle_kb"].items():
+        lines.append((f"{system}, before the first call", *(number(memory.get(kind, 0) / 1024, 1) for kind in KINDS[:4])))
+        last = [row for row in calls["summary"] if row["system"] == system][-1]
+        cells = [f"{last['memory_kb'].get(kind, 0) / 1024:.1f} ({last['processes'].get(kind, 0)})" for kind in KINDS[:4]]
+        lines.append((f"{system}, after the last round", *cells))
+    return text + table(("", *KINDS[:4]), lines)
+
+
+def goals(found):
+    """(what, measured, goal, reached)"""
+    if "core" in found:
+        yield "core step, median ns", found["core"]["median_ns"], "<=", 250
+    if "sim" in found:
+        yield "simulator, million steps/s", found["sim"]["steps_per_second"] / 1e6, ">=", 2
+    for row in found.get("calls", {}).get("summary", []):
+        if row["subject"] == "stead, C" and row["callers"] == 64:
+            yield "calls/s at 64 callers, C", row["per_second"], ">=", 5000
+            yield "of the baseline's calls/s", row["ratio_per_second"], ">=", 0.5
+        if row["subject"] == "stead, C" and row["callers"] == 1:
+            yield "of the baseline's p50 at 1 caller", row["ratio_p50"], "<=", 1.5
+
+
+def goals_table(found):
+    lines = []
+    for what, value, how, goal in goals(found):
+        reached = value is not None and (value <= goal if how == "<=" else value >= goal)
+        lines.append((what, number(value, 2), f"{how} {goal:,}", "reached" if reached else "MISSED"))
+    return "\nGoals\n\n" + table(("", "measured", "goal", ""), lines) if lines else ""
+
+
+def report(found):
+    machine = found["machine"]
+    text = f"{machine['cpus']} x {machine['cpu']}, Linux {machine['kernel']}, {machine['commit']}\n"
+    text += core_text(found["core"]) if "core" in found else ""
+    text += sim_text(found["sim"]) if "sim" in found else ""
+    if "calls" in found:
+        rows = found["calls"]["summary"]
+        text += calls_table(rows) + cpu_table(rows) + memory_table(found["calls"])
+    return text + goals_table(found)
