@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-void admin_status(struct instance *instance, uint64_t rpc_id, enum rpc_status status, const char *reason, const char *text)
+void admin_status(struct instance *instance, uint64_t rpc_id, enum rpc_status status, const char *reason,
+                  const char *text)
 {
     struct rpc_answer answer = { .id = rpc_id,
                                  .kind = RPC_ANSWER_STATUS,
@@ -37,9 +38,11 @@ static void function_show(const struct instance *instance, const struct function
 
 static void answer_functions(struct instance *instance, uint64_t rpc_id, const struct rpc_function *list, size_t count)
 {
-    struct rpc_answer answer = {
-        .id = rpc_id, .kind = RPC_ANSWER_FUNCTIONS, .functions = list, .function_count = count, .retry_after_ms = RPC_NO_RETRY_HINT
-    };
+    struct rpc_answer answer = { .id = rpc_id,
+                                 .kind = RPC_ANSWER_FUNCTIONS,
+                                 .functions = list,
+                                 .function_count = count,
+                                 .retry_after_ms = RPC_NO_RETRY_HINT };
     rpc_server_answer(instance->rpc, &answer);
 }
 
@@ -78,7 +81,8 @@ static struct function_side *admin_find(struct instance *instance, const struct 
             return side;
         }
     }
-    admin_status(instance, request->id, RPC_STATUS_NOT_FOUND, "FUNCTION_NOT_FOUND", "no function of that name is deployed");
+    admin_status(instance, request->id, RPC_STATUS_NOT_FOUND, "FUNCTION_NOT_FOUND",
+                 "no function of that name is deployed");
     return NULL;
 }
 
@@ -113,8 +117,9 @@ static void remove_run(void *argument)
     if (broker == NULL) {
         return;
     }
-    job->status = broker_consumer_ensure(broker, job->record.language, job->record.name,
-                                         job->instance->config->queue_ack_wait_ns, 0, &consumer, &job->error);
+    job->status =
+        broker_consumer_ensure(broker, job->record.language, job->record.name, job->instance->config->queue_ack_wait_ns,
+                               CONSUMER_ACK_PENDING_MAX, &consumer, &job->error);
     job->waiting = job->status == BROKER_OK ? consumer.pending + consumer.ack_pending : 0;
     if (job->status != BROKER_OK || job->waiting > 0) {
         return;
@@ -137,7 +142,8 @@ static void remove_done(void *argument, bool cancelled)
     if (cancelled) {
         admin_status(instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN", "this instance is shutting down");
     } else if (job->waiting > 0) {
-        snprintf(text, sizeof text, "%llu requests of this function are queued or running; try again when they are done",
+        snprintf(text, sizeof text,
+                 "%llu requests of this function are queued or running; try again when they are done",
                  (unsigned long long)job->waiting);
         admin_status(instance, job->rpc_id, RPC_STATUS_FAILED_PRECONDITION, "FUNCTION_BUSY", text);
     } else if (job->status != BROKER_OK) {
@@ -164,7 +170,8 @@ static void admin_remove(struct instance *instance, const struct rpc_request *re
         *job = (struct remove_job){ .instance = instance, .rpc_id = request->id, .record = side->record };
     }
     if (job == NULL || !control_submit(instance->control, remove_run, remove_done, job)) {
-        admin_status(instance, request->id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL", "too many jobs wait; try again later");
+        admin_status(instance, request->id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
+                     "too many jobs wait; try again later");
         free(job);
     }
 }

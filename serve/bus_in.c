@@ -317,7 +317,8 @@ static bool ledger_read(struct bytes body, struct input *input)
     unsigned long long nonce = 0;
     unsigned attempts = 0, starts = 0;
     text_copy(text, sizeof text, body);
-    if (sscanf(text, "{\"schema\":1,\"attempts\":%u,\"starts\":%u,\"nonce\":\"%llx\"}", &attempts, &starts, &nonce) != 3) {
+    if (sscanf(text, "{\"schema\":1,\"attempts\":%u,\"starts\":%u,\"nonce\":\"%llx\"}", &attempts, &starts, &nonce) !=
+        3) {
         return false;
     }
     input->as.ledger.attempts = attempts;

@@ -69,8 +69,8 @@ static void sent(struct instance *instance, const struct effect *effect, enum in
     instance_feed(instance, &input);
 }
 
-static void publish(struct instance *instance, const struct effect *effect, const char *subject, struct headers *headers,
-                    struct bytes body)
+static void publish(struct instance *instance, const struct effect *effect, const char *subject,
+                    struct headers *headers, struct bytes body)
 {
     struct bus_publish message = { .subject = subject,
                                    .headers = headers->list,
@@ -284,7 +284,8 @@ void bus_perform_ledger(struct instance *instance, const struct effect *effect)
     }
     struct headers headers = { .count = 0 };
     headers_add_number(&headers, "Nats-Expected-Last-Subject-Sequence", effect->reference);
-    snprintf(body, sizeof body, "{\"schema\":1,\"attempts\":%" PRIu32 ",\"starts\":%" PRIu32 ",\"nonce\":\"%016" PRIx64 "\"}",
+    snprintf(body, sizeof body,
+             "{\"schema\":1,\"attempts\":%" PRIu32 ",\"starts\":%" PRIu32 ",\"nonce\":\"%016" PRIx64 "\"}",
              effect->count, effect->starts, effect->amount);
     publish(instance, effect, subject, &headers, bytes_of(body));
 }
@@ -303,9 +304,9 @@ void bus_perform_pull(struct instance *instance, const struct effect *effect)
 
 void bus_perform_token(struct instance *instance, const struct effect *effect)
 {
-    static const enum bus_verb verbs[EFFECT_COUNT] = { [EFFECT_ACK] = BUS_ACK,
-                                                       [EFFECT_EXTEND] = BUS_PROGRESS,
-                                                       [EFFECT_HAND_BACK] = BUS_NAK };
+    static const enum bus_verb verbs[EFFECT_COUNT] = {
+        [EFFECT_ACK] = BUS_ACK, [EFFECT_EXTEND] = BUS_PROGRESS, [EFFECT_HAND_BACK] = BUS_NAK
+    };
     struct message message;
     struct bytes token;
     if (message_open(instance, effect->blob, &message) && event_find(message.control, ":ack", &token)) {

@@ -32,7 +32,8 @@ static bool call_identify(const struct rpc_request *request, char ret_id[CLOUDEV
     return true;
 }
 
-static struct blob call_blob(struct instance *instance, const struct rpc_request *request, const char *id, uint64_t digest)
+static struct blob call_blob(struct instance *instance, const struct rpc_request *request, const char *id,
+                             uint64_t digest)
 {
     struct event_buffer control = { 0 }, buffer = { 0 };
     char hex[CLOUDEVENTS_DIGEST_HEX + 1];
@@ -165,7 +166,9 @@ static void reply_status(struct rpc_answer *answer, enum reason reason, const st
 
 void calls_perform_reply(struct instance *instance, const struct effect *effect)
 {
-    struct rpc_answer answer = { .id = effect->reference, .attempts = effect->count, .retry_after_ms = RPC_NO_RETRY_HINT };
+    struct rpc_answer answer = { .id = effect->reference,
+                                 .attempts = effect->count,
+                                 .retry_after_ms = RPC_NO_RETRY_HINT };
     struct message result;
     struct event_buffer packed = { 0 };
     bool has_result = message_open(instance, effect->blob, &result);

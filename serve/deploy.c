@@ -72,7 +72,8 @@ static bool manifest_apply(struct deploy_job *job)
                                  manifest.env.items[i].value);
     }
     manifest_free(&manifest);
-    return used < sizeof record->env || refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST", "spec.env is over 2 KiB");
+    return used < sizeof record->env ||
+           refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST", "spec.env is over 2 KiB");
 }
 
 static bool has_suffix(struct bytes path, const char *suffix)
@@ -151,8 +152,8 @@ static bool store(struct deploy_job *job, struct broker *broker, struct bytes ar
         return refuse_broker(job, &error);
     }
     if (clash.language[0] != '\0') {
-        snprintf(job->text, sizeof job->text, "a function of that name exists in language %s; names are unique across languages",
-                 clash.language);
+        snprintf(job->text, sizeof job->text,
+                 "a function of that name exists in language %s; names are unique across languages", clash.language);
         job->status = RPC_STATUS_ALREADY_EXISTS;
         job->reason = "NAME_TAKEN";
         return false;
@@ -175,7 +176,8 @@ static bool store(struct deploy_job *job, struct broker *broker, struct bytes ar
                                &job->record.revision, &error);
     free(value);
     if (status == BROKER_CONFLICT) {
-        return refuse(job, RPC_STATUS_ABORTED, "CONCURRENT_DEPLOY", "somebody else deployed this function just now; try again");
+        return refuse(job, RPC_STATUS_ABORTED, "CONCURRENT_DEPLOY",
+                      "somebody else deployed this function just now; try again");
     }
     return status == BROKER_OK || refuse_broker(job, &error);
 }
@@ -189,7 +191,8 @@ static bool deploy_build(struct deploy_job *job, struct bytes archive)
     char text[BUILD_MESSAGE_BYTES_MAX];
     memcpy(text, job->build.message, sizeof text);
     bool missing = reason == REASON_LANGUAGE_NOT_SUPPORTED;
-    return refuse(job, missing ? RPC_STATUS_FAILED_PRECONDITION : RPC_STATUS_INVALID_ARGUMENT, reason_name(reason), text);
+    return refuse(job, missing ? RPC_STATUS_FAILED_PRECONDITION : RPC_STATUS_INVALID_ARGUMENT, reason_name(reason),
+                  text);
 }
 
 static void deploy_run(void *argument)
@@ -272,8 +275,10 @@ static bool deploy_copy(struct deploy_job *job, const struct rpc_deploy *deploy)
         job->files[i].executable = file->executable;
     }
     job->file_count = deploy->file_count;
-    memcpy(job->manifest, deploy->manifest.length > 0 ? deploy->manifest.at : (const uint8_t *)"", deploy->manifest.length);
-    snprintf(job->language, sizeof job->language, "%.*s", (int)deploy->language.length, (const char *)deploy->language.at);
+    memcpy(job->manifest, deploy->manifest.length > 0 ? deploy->manifest.at : (const uint8_t *)"",
+           deploy->manifest.length);
+    snprintf(job->language, sizeof job->language, "%.*s", (int)deploy->language.length,
+             (const char *)deploy->language.at);
     snprintf(job->name, sizeof job->name, "%.*s", (int)deploy->name.length, (const char *)deploy->name.at);
     return deploy->language.length < sizeof job->language && deploy->name.length < sizeof job->name;
 }
@@ -294,7 +299,8 @@ void deploy_start(struct instance *instance, uint64_t rpc_id, const struct rpc_d
     job->status = RPC_STATUS_INTERNAL;
     job->reason = "INTERNAL";
     if (!control_submit(instance->control, deploy_run, deploy_done, job)) {
-        admin_status(instance, rpc_id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL", "too many jobs are waiting; try again later");
+        admin_status(instance, rpc_id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
+                     "too many jobs are waiting; try again later");
         deploy_free(job);
     }
 }

@@ -214,7 +214,8 @@ void functions_reconcile(struct instance *instance, const struct record *records
     }
     for (size_t i = 0; i < count; i++) {
         struct function_side *side = function_named(instance, records[i].name);
-        bool known = side != NULL && side->state != FUNCTION_RETIRING && strcmp(side->record.version, records[i].version) == 0;
+        bool known =
+            side != NULL && side->state != FUNCTION_RETIRING && strcmp(side->record.version, records[i].version) == 0;
         if (!known) {
             functions_set(instance, &records[i]);
         }

@@ -82,9 +82,9 @@ struct record {
 
 struct function_side {
     struct handle handle;
-    struct record record;   /* the newest that was given to the core */
+    struct record record; /* the newest that was given to the core */
     struct program *programs;
-    uint32_t state;         /* enum function_state, as the core announced it last */
+    uint32_t state; /* enum function_state, as the core announced it last */
     char serving[SERVE_VERSION_BYTES];
     char message[BUILD_MESSAGE_BYTES_MAX]; /* why the last version failed */
     bool used, seen;
@@ -209,7 +209,8 @@ struct function_side *function_named(struct instance *instance, const char *name
 void functions_set(struct instance *instance, const struct record *record);
 void functions_unset(struct instance *instance, const char *name);
 void functions_deployed(struct instance *instance, const struct record *record, struct build_result *build);
-void functions_add_program(struct function_side *side, const char *version, struct build_result *build); /* takes build */
+void functions_add_program(struct function_side *side, const char *version,
+                           struct build_result *build); /* takes build */
 void functions_built(struct instance *instance, uint64_t operation, const char *name, const char *version,
                      struct build_result *build, enum reason reason);
 void functions_reconcile(struct instance *instance, const struct record *records, size_t count);
@@ -244,7 +245,8 @@ void workers_forget(struct instance *instance, struct handle handle);
 bool status_start(struct instance *instance, char *ret_error, size_t error_size);
 void status_check_ready(struct instance *instance);
 /* Counts a result that is being stored, once per delivery. */
-void status_count_result(struct instance *instance, const struct effect *effect, const char *language, const char *name);
+void status_count_result(struct instance *instance, const struct effect *effect, const char *language,
+                         const char *name);
 void status_stop(struct instance *instance);
 
 #endif

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONSUMER_ACK_PENDING_MAX = 20000 };
-
 struct broker *jobs_broker(struct instance *instance, struct broker_error *error)
 {
     if (instance->broker == NULL) {
@@ -202,7 +200,8 @@ static void records_run(void *argument)
     job->sequence = stream.last_sequence;
     job->changed = job->force || stream.last_sequence != job->sequence_seen;
     if (job->changed) {
-        job->good = broker_kv_each(broker, BROKER_BUCKET_CONFIG, record_entry, job, &job->error) == BROKER_OK && job->good;
+        job->good =
+            broker_kv_each(broker, BROKER_BUCKET_CONFIG, record_entry, job, &job->error) == BROKER_OK && job->good;
     }
 }
 
@@ -238,7 +237,8 @@ void jobs_records(struct instance *instance, bool force)
     if (job == NULL) {
         return;
     }
-    *job = (struct records_job){ .instance = instance, .force = force, .sequence_seen = instance->config_sequence_seen };
+    *job =
+        (struct records_job){ .instance = instance, .force = force, .sequence_seen = instance->config_sequence_seen };
     instance->refreshing = control_submit(instance->control, records_run, records_done, job);
     if (!instance->refreshing) {
         free(job);

@@ -4,6 +4,9 @@
 
 #include "serve/instance.h"
 
+/* Messages of one function that may be delivered and not settled, over all instances; delayed retries count. */
+enum { CONSUMER_ACK_PENDING_MAX = 20000 };
+
 /* Fetches the archive of the record's version and builds it -> functions_built(). */
 void jobs_build(struct instance *instance, uint64_t operation, const struct record *record);
 /* Makes sure that the function's consumer exists -> INPUT_CONSUMER_READY. */

@@ -32,7 +32,8 @@ struct blob message_close(struct instance *instance, struct event_buffer *buffer
         *buffer = (struct event_buffer){ 0 };
         return blob;
     }
-    log_warn("serve", "no room for a payload", LOG_U64("size_bytes", length), LOG_TEXT("hint", "raise limits.bufferSize"));
+    log_warn("serve", "no room for a payload", LOG_U64("size_bytes", length),
+             LOG_TEXT("hint", "raise limits.bufferSize"));
     event_buffer_free(buffer);
     return (struct blob){ 0 };
 }

@@ -11,7 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EXIT_UNAVAILABLE = 69, EXIT_CONFIGURATION = 78, CLOCK_TICKS = 10, TICK_NS = 1000000000, CLOSING_GRACE_NS = 1000000000 };
+enum {
+    EXIT_UNAVAILABLE = 69,
+    EXIT_CONFIGURATION = 78,
+    CLOCK_TICKS = 10,
+    TICK_NS = 1000000000,
+    CLOSING_GRACE_NS = 1000000000
+};
 
 static struct loop_wake *signalled; /* The only global: a signal handler has no argument. */
 static volatile sig_atomic_t signals_seen;
@@ -35,7 +41,8 @@ static void instance_signalled(void *owner)
         return;
     }
     instance->draining = true;
-    log_info("system.service", "shutting down", LOG_SECONDS("grace_s", (uint64_t)instance->config->service_shutdown_grace_ns));
+    log_info("system.service", "shutting down",
+             LOG_SECONDS("grace_s", (uint64_t)instance->config->service_shutdown_grace_ns));
     rpc_server_serving(instance->rpc, false);
     rpc_server_drain(instance->rpc);
     struct input drain = instance_input(instance, INPUT_DRAIN);
@@ -245,7 +252,8 @@ static bool loop_start(struct instance *instance)
 static bool rpc_start(struct instance *instance, char *ret_error, size_t error_size)
 {
     const struct config *config = instance->config;
-    uint32_t in_flight = config->grpc_in_flight_max < RPC_IN_FLIGHT_MAX ? (uint32_t)config->grpc_in_flight_max : RPC_IN_FLIGHT_MAX;
+    uint32_t in_flight =
+        config->grpc_in_flight_max < RPC_IN_FLIGHT_MAX ? (uint32_t)config->grpc_in_flight_max : RPC_IN_FLIGHT_MAX;
     struct rpc_server_options options = { .listen = config->grpc_listen.items,
                                           .listen_count = config->grpc_listen.count,
                                           .in_flight_max = in_flight,

@@ -13,7 +13,7 @@ struct spawner;
 struct serve_options {
     const struct config *config;
     struct spawner *spawner;
-    const char *ports_file; /* NULL: none. Written (and renamed into place) once everything is ready:
+    const char *ports_file;  /* NULL: none. Written (and renamed into place) once everything is ready:
                                {"grpc": "...", "http": "...", "nats": "..."} */
     bool ready_without_nats; /* write the ports file and serve although the broker is not there yet */
 };

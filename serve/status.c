@@ -65,7 +65,8 @@ static void metrics_refresh(struct instance *instance)
     }
     struct log_counts logs = log_counts();
     for (uint32_t level = 0; level < LOG_LEVEL_COUNT; level++) {
-        set_labelled(metrics, METRIC_STEAD_LOG_MESSAGES_TOTAL, log_level_name((enum log_level)level), logs.written[level]);
+        set_labelled(metrics, METRIC_STEAD_LOG_MESSAGES_TOTAL, log_level_name((enum log_level)level),
+                     logs.written[level]);
     }
     metrics_set(metrics_plain(metrics, METRIC_STEAD_LOG_DROPPED_TOTAL), (int64_t)logs.dropped);
     const char *const idle[] = { "all", "idle" }, *const busy[] = { "all", "busy" };
@@ -118,7 +119,8 @@ bool status_start(struct instance *instance, char *ret_error, size_t error_size)
         snprintf(ret_error, error_size, "out of memory");
         return false;
     }
-    instance->http = http_server_start(instance->loop, instance->config->http_listen, status->routes, 3, ret_error, error_size);
+    instance->http =
+        http_server_start(instance->loop, instance->config->http_listen, status->routes, 3, ret_error, error_size);
     return instance->http != NULL;
 }
 

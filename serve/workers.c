@@ -31,7 +31,8 @@ static void environment_split(char *text, const char *ret_list[ENVIRONMENT_MAX +
 {
     size_t count = 0;
     char *rest = NULL;
-    for (char *line = strtok_r(text, "\n", &rest); line != NULL && count < ENVIRONMENT_MAX; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL && count < ENVIRONMENT_MAX;
+         line = strtok_r(NULL, "\n", &rest)) {
         ret_list[count++] = line;
     }
     ret_list[count] = NULL;
@@ -79,8 +80,8 @@ void workers_perform_execute(struct instance *instance, const struct effect *eff
     event_buffer_attribute_text(&control, ":function", function);
     event_buffer_attribute_u64(&control, ":attempt", effect->count);
     event_buffer_attribute_u64(&control, ":budget-ms", effect->amount / 1000000);
-    plugin_execute(instance->plugins, effect->about.bits, effect->stream,
-                   (struct bytes){ control.at, control.length }, message.event);
+    plugin_execute(instance->plugins, effect->about.bits, effect->stream, (struct bytes){ control.at, control.length },
+                   message.event);
     event_buffer_free(&control);
 }
 
@@ -105,10 +106,11 @@ static void worker_error(struct instance *instance, const struct plugin_event *e
     struct input input = instance_input(instance, INPUT_WORKER_ERROR);
     input.about.bits = event->worker;
     input.as.worker.stream = event->stream;
-    input.as.worker.class = (uint8_t)class;
+    input.as.worker.class = (uint8_t) class;
     input.as.worker.after_ns = event->after_ms > UINT64_MAX / 1000000 ? UINT64_MAX : event->after_ms * 1000000;
-    input.blob = worker_blob(instance, &control,
-                             (struct event){ .data = readable ? text : bytes_of("the function's error text is not UTF-8") });
+    input.blob =
+        worker_blob(instance, &control,
+                    (struct event){ .data = readable ? text : bytes_of("the function's error text is not UTF-8") });
     event_buffer_free(&control);
     instance_feed(instance, &input);
 }
@@ -147,7 +149,8 @@ static void worker_exited(struct instance *instance, const struct plugin_event *
     struct worker_side *side = &instance->workers[handle_index((struct handle){ event->worker }) % SERVE_WORKERS_MAX];
     if (!clean && side->used && side->handle.bits == event->worker) {
         struct function_side *function = &instance->functions[side->function];
-        size_t length = event->text.length < sizeof function->message ? event->text.length : sizeof function->message - 1;
+        size_t length =
+            event->text.length < sizeof function->message ? event->text.length : sizeof function->message - 1;
         memcpy(function->message, event->text.length > 0 ? (const char *)event->text.at : "", length);
         function->message[length] = '\0';
         log_warn("function.error", "worker ended", LOG_TEXT("function", function->record.name),
@@ -194,8 +197,8 @@ void workers_event(void *owner, const struct plugin_event *event)
         worker_error(instance, event, (enum error_class)event->error_class, event->type, event->text);
         break;
     case PLUGIN_BROKEN:
-        log_warn("function.error", "worker broke the protocol", LOG_TEXT("function", worker_name(instance, event->worker)),
-                 LOG_BYTES("reason", event->text));
+        log_warn("function.error", "worker broke the protocol",
+                 LOG_TEXT("function", worker_name(instance, event->worker)), LOG_BYTES("reason", event->text));
         worker_fact(instance, event, INPUT_WORKER_BROKEN);
         break;
     case PLUGIN_EXITED:
