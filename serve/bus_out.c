@@ -208,7 +208,7 @@ void bus_perform_result(struct instance *instance, const struct effect *effect)
     if (effect->create_only) {
         headers_add(&out.headers, "Nats-Expected-Last-Subject-Sequence", bytes_of("0"));
     }
-    status_count_result(instance, effect, out.language, out.name);
+    status_count_result(instance, effect);
     publish(instance, effect, subject, &out.headers, out.body);
     outcome_free(&out);
 }

@@ -86,7 +86,8 @@ struct function_side {
     struct program *programs;
     uint32_t state; /* enum function_state, as the core announced it last */
     char serving[SERVE_VERSION_BYTES];
-    char message[BUILD_MESSAGE_BYTES_MAX]; /* why the last version failed */
+    char message[BUILD_MESSAGE_BYTES_MAX];  /* why the last version failed */
+    struct metrics_series *ends[END_COUNT]; /* results by outcome, looked up once */
     bool used, seen;
 };
 
@@ -245,8 +246,7 @@ void workers_forget(struct instance *instance, struct handle handle);
 bool status_start(struct instance *instance, char *ret_error, size_t error_size);
 void status_check_ready(struct instance *instance);
 /* Counts a result that is being stored, once per delivery. */
-void status_count_result(struct instance *instance, const struct effect *effect, const char *language,
-                         const char *name);
+void status_count_result(struct instance *instance, const struct effect *effect);
 void status_stop(struct instance *instance);
 
 #endif

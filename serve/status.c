@@ -88,17 +88,22 @@ static void handle_metrics(void *owner, const struct http_request *request, stru
     event_buffer_free(&text);
 }
 
-void status_count_result(struct instance *instance, const struct effect *effect, const char *language, const char *name)
+void status_count_result(struct instance *instance, const struct effect *effect)
 {
     struct pending *pending = &instance->pending_deliveries[handle_index(effect->about)];
-    if (pending->counted == effect->about.bits) {
+    struct function_side *side = function_side(instance, effect->other);
+    if (side == NULL || pending->counted == effect->about.bits) {
         return; /* Asked again: the same result. */
     }
     pending->counted = effect->about.bits;
-    const char *const labels[] = { language, name, end_name((enum end)effect->end) };
-    metrics_add(metrics_series(instance->metrics, METRIC_STEAD_FUNCTION_INVOCATIONS_TOTAL, labels), 1);
+    const struct record *record = &side->record;
+    if (side->ends[effect->end] == NULL) {
+        const char *const labels[] = { record->language, record->name, end_name((enum end)effect->end) };
+        side->ends[effect->end] = metrics_series(instance->metrics, METRIC_STEAD_FUNCTION_INVOCATIONS_TOTAL, labels);
+    }
+    metrics_add(side->ends[effect->end], 1);
     if (effect->end != END_SUCCEEDED) {
-        const char *const error[] = { language, name, reason_name((enum reason)effect->code) };
+        const char *const error[] = { record->language, record->name, reason_name((enum reason)effect->code) };
         metrics_add(metrics_series(instance->metrics, METRIC_STEAD_FUNCTION_ERRORS_TOTAL, error), 1);
     }
 }
@@ -146,8 +151,11 @@ static bool ports_write(struct instance *instance)
 
 void status_check_ready(struct instance *instance)
 {
+    if (instance->ready) {
+        return;
+    }
     bool usable = instance->link_fed && instance->refreshed && functions_settled(instance);
-    if (instance->ready || (!usable && !instance->options->ready_without_nats)) {
+    if (!usable && !instance->options->ready_without_nats) {
         return;
     }
     instance->ready = true;
