@@ -20,8 +20,8 @@
 struct spawner;
 
 /* name, what shows it in a folder, the program that is needed */
-#define BUILD_LANGUAGES(X)             \
-    X(C, "c", "a *.c file", "cc")      \
+#define BUILD_LANGUAGES(X)                                                                                             \
+    X(C, "c", "a *.c file", "cc")                                                                                      \
     X(PYTHON, "python", "main.py", "python3")
 
 enum build_language {
@@ -32,7 +32,7 @@ enum build_language {
 };
 
 enum {
-    BUILD_DIGEST_HEX_BYTES = 65,       /* with its NUL */
+    BUILD_DIGEST_HEX_BYTES = 65, /* with its NUL */
     BUILD_MESSAGE_BYTES_MAX = 8192,
     BUILD_PATH_BYTES_MAX = 1024,
     BUILD_ARGUMENTS_MAX = 8,
@@ -58,8 +58,8 @@ struct build_options {
 struct build_toolchain {
     bool available;
     char path[BUILD_PATH_BYTES_MAX];
-    char version[128];  /* the tool's own first line */
-    char problem[256];  /* why not available, and what to do */
+    char version[128]; /* the tool's own first line */
+    char problem[256]; /* why not available, and what to do */
 };
 
 struct build_result {

@@ -30,7 +30,7 @@ bool source_has_suffix(const char *path, const char *suffix);
 /* Copies every file into `to` (created) and feeds path, size and content to the digest. 0 or -errno. */
 int source_copy(const struct source *source, const char *from, const char *to, struct digest *digest);
 
-struct digest *digest_create(void); /* NULL: out of memory */
+struct digest *digest_create(void);                        /* NULL: out of memory */
 void digest_text(struct digest *digest, const char *text); /* with its NUL, so that parts can't run together */
 void digest_bytes(struct digest *digest, const void *bytes, size_t length);
 /* Writes 64 hex digits and a NUL, and frees the digest. */

@@ -23,6 +23,7 @@ struct loop {
     struct loop_hook hooks[LOOP_TURN_COUNT][LOOP_HOOKS_PER_TURN_MAX];
     bool stopping;
     bool again;
+    bool flush_ahead; /* the flush hooks of this turn have not begun */
 };
 
 struct loop_watch {
@@ -99,6 +100,7 @@ void loop_free(struct loop *loop)
 static void loop_run_hooks(struct loop *loop)
 {
     for (int turn = 0; turn < LOOP_TURN_COUNT; turn++) {
+        loop->flush_ahead = turn < LOOP_TURN_FLUSH;
         for (int i = 0; i < LOOP_HOOKS_PER_TURN_MAX; i++) {
             struct loop_hook hook = loop->hooks[turn][i];
             if (hook.call != NULL) {
@@ -115,6 +117,7 @@ static int loop_turn(struct loop *loop, bool wait)
         flags |= EVLOOP_NONBLOCK;
     }
     loop->again = false;
+    loop->flush_ahead = true;
     if (event_base_loop(loop->base, flags) < 0) {
         return errno != 0 ? -errno : -EIO;
     }
@@ -152,6 +155,13 @@ void loop_stop(struct loop *loop)
 void loop_again(struct loop *loop)
 {
     loop->again = true;
+}
+
+void loop_flush_soon(struct loop *loop)
+{
+    if (!loop->flush_ahead) {
+        loop->again = true;
+    }
 }
 
 int loop_turn_add(struct loop *loop, enum loop_turn turn, void (*hook)(void *owner), void *owner)

@@ -16,8 +16,8 @@ struct channel {
     int fd;
     enum channel_state state;
     const char *problem;
-    uint32_t length_max;       /* of a frame's length field, both ways */
-    size_t pending_bytes_max;  /* of output that waits */
+    uint32_t length_max;      /* of a frame's length field, both ways */
+    size_t pending_bytes_max; /* of output that waits */
     uint8_t *input;
     size_t input_start, input_end, input_capacity;
     uint8_t *output;

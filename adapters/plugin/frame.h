@@ -9,29 +9,29 @@
 #include <stdint.h>
 
 /* name, number, who sends it: 'p'lugin, 'h'ost, or '-' for reserved numbers that this version never accepts */
-#define FRAME_TYPES(X)       \
-    X(HELLO, 0x01, 'p')      \
-    X(CONFIG, 0x02, 'h')     \
-    X(READY, 0x03, 'p')      \
-    X(CALL, 0x10, 'h')       \
-    X(RESULT, 0x11, 'p')     \
-    X(ERROR, 0x12, 'p')      \
-    X(CANCEL, 0x13, 'h')     \
-    X(DATA, 0x14, '-')       \
-    X(PING, 0x20, 'h')       \
-    X(PONG, 0x21, 'p')       \
-    X(CREDIT, 0x22, '-')     \
-    X(LOG, 0x28, 'p')        \
-    X(METRIC, 0x29, '-')     \
-    X(STOP, 0x30, 'h')       \
-    X(DRAIN, 0x31, '-')      \
-    X(PAUSE, 0x40, '-')      \
-    X(RESUME, 0x41, '-')     \
-    X(STATE_GET, 0x42, '-')  \
-    X(STATE_SET, 0x43, '-')  \
-    X(SNAPSHOT, 0x44, '-')   \
-    X(EMIT, 0x45, '-')       \
-    X(TIMER_SET, 0x46, '-')  \
+#define FRAME_TYPES(X)                                                                                                 \
+    X(HELLO, 0x01, 'p')                                                                                                \
+    X(CONFIG, 0x02, 'h')                                                                                               \
+    X(READY, 0x03, 'p')                                                                                                \
+    X(CALL, 0x10, 'h')                                                                                                 \
+    X(RESULT, 0x11, 'p')                                                                                               \
+    X(ERROR, 0x12, 'p')                                                                                                \
+    X(CANCEL, 0x13, 'h')                                                                                               \
+    X(DATA, 0x14, '-')                                                                                                 \
+    X(PING, 0x20, 'h')                                                                                                 \
+    X(PONG, 0x21, 'p')                                                                                                 \
+    X(CREDIT, 0x22, '-')                                                                                               \
+    X(LOG, 0x28, 'p')                                                                                                  \
+    X(METRIC, 0x29, '-')                                                                                               \
+    X(STOP, 0x30, 'h')                                                                                                 \
+    X(DRAIN, 0x31, '-')                                                                                                \
+    X(PAUSE, 0x40, '-')                                                                                                \
+    X(RESUME, 0x41, '-')                                                                                               \
+    X(STATE_GET, 0x42, '-')                                                                                            \
+    X(STATE_SET, 0x43, '-')                                                                                            \
+    X(SNAPSHOT, 0x44, '-')                                                                                             \
+    X(EMIT, 0x45, '-')                                                                                                 \
+    X(TIMER_SET, 0x46, '-')                                                                                            \
     X(TIMER_CLEAR, 0x47, '-')
 
 enum frame_type {
@@ -45,7 +45,7 @@ enum {
     FRAME_ACK = 1 << 1,
 
     FRAME_PREFIX_BYTES = 12,
-    FRAME_LENGTH_MIN = 8,                       /* least value of the length field */
+    FRAME_LENGTH_MIN = 8,                        /* least value of the length field */
     FRAME_LENGTH_MAX_DEFAULT = 16 * 1024 * 1024, /* until CONFIG */
     FRAME_HEADER_BYTES_MAX = 1024 * 1024,
     FRAME_ENTRIES_MAX = 128,

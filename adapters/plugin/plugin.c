@@ -90,9 +90,7 @@ static void host_flush(void *owner)
         worker_release(worker);
         worker = next;
     }
-    if (host->dirty != NULL) {
-        loop_again(host->loop); /* a callback asked for more: not in this turn, or it might never end */
-    }
+    /* What a callback added meanwhile is for the next turn, which then starts at once: or this one might never end. */
 }
 
 static void host_set_options(struct plugin_host *host, const struct plugin_host_options *options)

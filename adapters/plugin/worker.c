@@ -185,6 +185,7 @@ void worker_mark_dirty(struct worker *worker)
         worker->dirty = true;
         worker->dirty_next = worker->host->dirty;
         worker->host->dirty = worker;
+        loop_flush_soon(worker->host->loop);
         worker_hold(worker); /* the list's; worker_flush()'s caller releases it */
     }
 }

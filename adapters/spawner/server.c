@@ -8,6 +8,7 @@
 
 #include "adapters/spawner/child.h"
 #include "adapters/spawner/message.h"
+#include "adapters/spawner/pipes.h"
 #include "adapters/spawner/scratch.h"
 
 #include <errno.h>
@@ -42,14 +43,6 @@ struct server {
     char request[SPAWNER_REQUEST_BYTES_MAX];
 };
 
-/* The descriptors of one start: the child's ends and ours. -1 where there is none. */
-struct pipes {
-    int channel[2]; /* ours, child's */
-    int out[2];     /* read end, write end */
-    int error[2];
-    int status[2];
-};
-
 static struct child *server_find(struct server *server, int lane, uint32_t id)
 {
     for (size_t i = 0; i < server->child_count; i++) {
@@ -68,46 +61,6 @@ static struct child *server_find_pid(struct server *server, pid_t pid)
         }
     }
     return NULL;
-}
-
-static void close_pair(int pair[2])
-{
-    for (int i = 0; i < 2; i++) {
-        if (pair[i] >= 0) {
-            close(pair[i]);
-            pair[i] = -1;
-        }
-    }
-}
-
-static void pipes_close(struct pipes *pipes)
-{
-    close_pair(pipes->channel);
-    close_pair(pipes->out);
-    close_pair(pipes->error);
-    close_pair(pipes->status);
-}
-
-/* 0, or errno; closes what it opened if it fails. */
-static int pipes_open(struct pipes *pipes, bool plugin)
-{
-    *pipes = (struct pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 } };
-    bool opened = pipe2(pipes->out, O_CLOEXEC) == 0 && pipe2(pipes->status, O_CLOEXEC) == 0 &&
-                  (!plugin || (pipe2(pipes->error, O_CLOEXEC) == 0 &&
-                               socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipes->channel) == 0));
-    if (opened) {
-        /* Each end is a description of its own: ours alone becomes non-blocking. */
-        int ours[3] = { pipes->out[0], pipes->error[0], pipes->channel[0] };
-        for (int i = 0; i < 3 && ours[i] >= 0; i++) {
-            opened = opened && fcntl(ours[i], F_SETFL, O_NONBLOCK) == 0;
-        }
-    }
-    if (opened) {
-        return 0;
-    }
-    int error = errno;
-    pipes_close(pipes);
-    return error;
 }
 
 static bool env_has(char *const *env, const char *name)

@@ -43,10 +43,10 @@ struct spawner_limits {
 
 /* What to run; everything is borrowed for the call. */
 struct spawner_program {
-    const char *const *argv;  /* NULL-terminated; argv[0] is a path with a slash */
-    const char *const *env;   /* NULL-terminated NAME=value, the whole environment; NULL: none. HOME, TMPDIR, PATH and
+    const char *const *argv; /* NULL-terminated; argv[0] is a path with a slash */
+    const char *const *env;  /* NULL-terminated NAME=value, the whole environment; NULL: none. HOME, TMPDIR, PATH and
                                  LANG are added if missing */
-    const char *directory;    /* working directory; NULL: a private one that is removed afterwards */
+    const char *directory;   /* working directory; NULL: a private one that is removed afterwards */
     struct spawner_limits limits;
 };
 
@@ -99,8 +99,8 @@ struct spawner_run_options {
 struct spawner_run_result {
     struct spawner_exit exit;
     bool timed_out;
-    bool truncated;      /* output was longer than kept */
-    char *output;        /* NUL-terminated, owned by the caller: free() */
+    bool truncated; /* output was longer than kept */
+    char *output;   /* NUL-terminated, owned by the caller: free() */
     size_t output_bytes;
 };
 
