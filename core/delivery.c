@@ -141,7 +141,8 @@ static void delivery_admit(struct core *core, uint32_t index, const struct input
 {
     struct delivery *delivery = delivery_at(core, index);
     uint64_t budget = input->as.delivery.budget_ns, most = core->settings.call_budget_ns_max;
-    budget = budget == 0 || budget > most ? most : budget;
+    uint64_t unasked = core->settings.queue_ns_max == 0 ? most : core->settings.queue_ns_max;
+    budget = budget == 0 ? unasked : budget > most ? most : budget;
     struct blob none = { 0 };
     if (input->code != REASON_NONE) {
         delivery_ended(core, index, END_FAILED, (enum reason)input->code, &none);

@@ -150,11 +150,31 @@ uint64_t core_hash(const struct core *read_only)
     struct core *core = (struct core *)(uintptr_t)read_only;
     uint64_t hash = core->seed;
     const uint64_t fields[] = {
-        core->now_ns,     core->heard_ns,    core->drain_until_ns, core->full_until_ns,    (uint64_t)core->clock_ns_min,
-        core->operations, core->epoch,       core->in_hand,        core->outstanding,      (uint64_t)core->clock_ns_max,
-        core->extra,      core->active,      core->blobs,          core->dirty_first,      core->sweep_calls,
-        core->link_up,    core->clock_known, core->draining,       core->sweep_deliveries, core->sweep_functions,
-        core->stopped,    core->instance,    core->heap_count,     timers_next(core),
+        core->now_ns,
+        core->heard_ns,
+        core->drain_until_ns,
+        core->full_until_ns,
+        (uint64_t)core->clock_ns_min,
+        core->operations,
+        core->epoch,
+        core->in_hand,
+        core->outstanding,
+        (uint64_t)core->clock_ns_max,
+        core->extra,
+        core->active,
+        core->blobs,
+        core->dirty_first,
+        core->sweep_calls,
+        core->link_up,
+        core->clock_known,
+        core->draining,
+        core->sweep_deliveries,
+        core->sweep_functions,
+        core->instance_ns,
+        core->stopped,
+        core->instance,
+        core->heap_count,
+        timers_next(core),
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(&hash, fields[i]);

@@ -3,6 +3,8 @@
 #include "core/banned.h"
 #include "core/machine.h"
 
+enum { CHANGE_NS_MIN = 1000000000 }; /* Under load it would change with every message. */
+
 static const uint32_t instance_next[INSTANCE_COUNT] = {
 #define X(name, next) [INSTANCE_##name] = (next),
     INSTANCE_STATES(X)
@@ -14,6 +16,7 @@ static void instance_become(struct core *core, enum instance_state next)
     if (core->instance == next) {
         return;
     }
+    core->instance_ns = core->now_ns;
     ASSERT(next < INSTANCE_COUNT);
     ASSERT(instance_next[core->instance] & 1u << next);
     core->instance = (uint8_t)next;
@@ -22,7 +25,8 @@ static void instance_become(struct core *core, enum instance_state next)
 
 void instance_update(struct core *core)
 {
-    if (!core->draining) {
+    bool settled = core->now_ns >= core->instance_ns + CHANGE_NS_MIN || core->instance_ns == 0;
+    if (!core->draining && settled) {
         instance_become(core, core->in_hand >= core->limits.slots ? INSTANCE_BUSY : INSTANCE_AVAILABLE);
     }
 }

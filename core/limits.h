@@ -23,6 +23,7 @@ struct settings {
     uint64_t start_timeout_ns;   /* from START_WORKER to WORKER_READY */
     uint64_t stop_grace_ns;      /* from STOP_WORKER or CANCEL to KILL_WORKER */
     uint64_t call_budget_ns_max; /* a request without a deadline gets this; also the cap */
+    uint64_t queue_ns_max;       /* a message without a budget may wait this long; 0: call_budget_ns_max */
     uint64_t silence_ns_max;     /* a connection that says nothing for so long is cut */
     uint64_t retry_ns_base, retry_ns_max;
     uint32_t starts_max; /* executions begun per request beside charged attempts; more is POISON */

@@ -69,6 +69,7 @@ void link_timer(struct core *core)
         core->heard_ns = core->now_ns;
         emit(core, EFFECT_RECONNECT);
     }
+    instance_update(core);
     uint64_t due = core->link_up ? core->now_ns + core->settings.silence_ns_max / 2 : CORE_NEVER;
     if (core->draining && !core->stopped && core->drain_until_ns < due) {
         due = core->drain_until_ns;

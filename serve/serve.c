@@ -97,6 +97,7 @@ static struct settings settings_of(const struct config *config)
         .start_timeout_ns = (uint64_t)config->functions_start_timeout_ns,
         .stop_grace_ns = 2000000000,
         .call_budget_ns_max = (uint64_t)config->grpc_deadline_ns_max,
+        .queue_ns_max = (uint64_t)config->queue_timeout_ns,
         .silence_ns_max = 4000000000,
         .retry_ns_base = (uint64_t)config->functions_retry_base_ns,
         .retry_ns_max = (uint64_t)config->functions_retry_max_ns,

@@ -17,7 +17,6 @@
     X(STRING,    "service.name",             service_name,               "",        "",      "",        "",  RESTART, "Id of this instance: a-z, 0-9 and '-', at most 40 characters. Generated when empty.") \
     X(INTEGER,   "service.slots",            service_slots,              "64",      "1",     "4096",    "",  RESTART, "Invocations that this instance runs at once.") \
     X(LIST,      "service.languages",        service_languages,          "[c, python]", "",  "",        "c|go|js|python", RESTART, "Languages that this instance serves.") \
-    X(INTEGER,   "service.prefetch",         service_prefetch,           "0",       "0",     "4096",    "",  RESTART, "Requests to take from the broker beyond the free slots.") \
     X(DURATION,  "service.shutdownGrace",    service_shutdown_grace_ns,  "25s",     "0",     "1h",      "",  LIVE,    "How long a stopping instance waits for running invocations.") \
     X(ADDRESSES, "grpc.listen",              grpc_listen,                "127.0.0.1:7600", "", "",      "",  RESTART, "Addresses of the gRPC service: host:port or unix:/path. Port 0 picks a free one.") \
     X(BOOL,      "grpc.allowPlaintext",      grpc_allow_plaintext,       "false",   "",      "",        "",  RESTART, "Allow gRPC without TLS on addresses other than loopback.") \
@@ -43,7 +42,7 @@
     X(INTEGER,   "queue.maxPending",         queue_pending_max,          "10000",   "1",     "10000000", "", RESTART, "Requests waiting at the broker; more are refused.") \
     X(DURATION,  "queue.maxAge",             queue_age_ns_max,           "1h",      "1m",    "720h",    "",  RESTART, "How long the broker keeps a request that nobody takes.") \
     X(DURATION,  "queue.ackWait",            queue_ack_wait_ns,          "10s",     "1s",    "10m",     "",  RESTART, "Silence after which the broker gives a request to another instance.") \
-    X(DURATION,  "queue.timeout",            queue_timeout_ns,           "1m",      "100ms", "24h",     "",  LIVE,    "Longest wait of a request for its first attempt.") \
+    X(DURATION,  "queue.timeout",            queue_timeout_ns,           "50m",     "100ms", "24h",     "",  RESTART, "Longest wait of a request that brought no deadline of its own; then it ends as expired. Below queue.maxAge.") \
     X(DURATION,  "results.retention",        results_retention_ns,       "2m",      "10s",   "168h",    "",  RESTART, "How long a result is kept; within this time an id has at most one.") \
     X(INTEGER,   "results.maxCount",         results_count_max,          "1000000", "1000",  "100000000", "", RESTART, "Results kept at once; at least the request rate times results.retention.") \
     X(INTEGER,   "storage.replicas",         storage_replicas,           "1",       "1",     "5",       "",  RESTART, "Copies that the broker keeps of streams and buckets; needs as many servers.") \

@@ -94,10 +94,10 @@ static void prefers_flags_to_environment_to_file(void **state)
     static const struct config_flag flags[] = { { "service.slots", "4", "--slots" } };
     const struct config_sources sources = { NULL, environment, flags, 1 };
     struct config config;
-    assert_true(load("service: {slots: 2, prefetch: 7}\ngrpc: {maxInFlight: 2}", &sources, &config));
+    assert_true(load("service: {slots: 2, shutdownGrace: 7s}\ngrpc: {maxInFlight: 2}", &sources, &config));
     assert_int_equal(config.service_slots, 4);
     assert_int_equal(config.grpc_in_flight_max, 5);
-    assert_int_equal(config.service_prefetch, 7);
+    assert_int_equal(config.service_shutdown_grace_ns, 7000000000);
     assert_string_equal(config.service_languages.items[0], "js");
     assert_string_equal(config.nats_url, "nats://alias:1");
     assert_string_equal(config.grpc_listen.items[0], "[::1]:0");
@@ -108,7 +108,7 @@ static void prefers_flags_to_environment_to_file(void **state)
     config_print(&config, out, false);
     fclose(out);
     assert_non_null(strstr(text, "service:\n  name: \"\"  # default\n  slots: 4  # flag --slots\n"));
-    assert_non_null(strstr(text, "  prefetch: 7  # file s.yaml:1\n"));
+    assert_non_null(strstr(text, "  shutdownGrace: \"7s\"  # file s.yaml:1\n"));
     assert_non_null(strstr(text, "  maxRetries: 3  # default\n  retry:\n    base: \"100ms\"  # default\n"));
     struct config again; /* what is printed can be read */
     assert_true(load(text, &none, &again));
