@@ -10,7 +10,17 @@
 #include "adapters/plugin/plugin.h"
 #include "adapters/spawner/spawner.h"
 
+/* Ids are 32 bits and the caller's own numbers; the default hash of uthash falls through cases, which clang warns of. */
+#define HASH_FUNCTION(key, key_bytes, hash) ((hash) = worker_id_hash(key))
+#include <string.h>
 #include <uthash.h>
+
+static inline unsigned worker_id_hash(const void *key)
+{
+    uint32_t id;
+    memcpy(&id, key, sizeof id);
+    return (id ^ id >> 16) * 2654435761u >> 7;
+}
 
 struct loop_watch;
 struct loop_timer;
