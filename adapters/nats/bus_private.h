@@ -13,6 +13,9 @@ enum { BUS_INBOX_REPLY, BUS_INBOX_PULL, BUS_INBOX_COUNT };
 /* The letter before the op in a reply inbox: how to read the answer. */
 enum { BUS_KIND_PUBLISH = 'p', BUS_KIND_REQUEST = 'r', BUS_KIND_GET = 'g' };
 
+/* Messages already handed over, kept to be destroyed together. */
+enum { BUS_SPENT_MAX = 128, BUS_SPENT_BYTES_MAX = 1 << 20 };
+
 struct bus_consumer; /* stream.consumer -> tag, a uthash table in bus_send.c */
 
 struct bus {
@@ -41,10 +44,15 @@ struct bus {
     struct bus_header headers[BUS_HEADERS_MAX]; /* of the message that is being handed over */
     uint8_t *scratch;                           /* a stored message, decoded */
     size_t scratch_capacity;
+    natsMsg *spent[BUS_SPENT_MAX];
+    uint32_t spent_count;
+    size_t spent_bytes;
 };
 
 /* Hands over everything that one read brought. */
 void bus_receive_all(struct bus *bus);
+/* Destroys the messages that were handed over. */
+void bus_receive_clear(struct bus *bus);
 uint32_t bus_consumer_tag(const struct bus *bus, struct bytes stream_and_consumer);
 void bus_consumers_free(struct bus *bus);
 
