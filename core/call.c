@@ -1,6 +1,7 @@
 /* A call is a caller who waits at our door. It is published under its own id until the broker has confirmed it, then it
- * waits for the result: from a delivery that ran here, from an answer in our inbox, or, since both can be lost, from the
- * stored result, which is read after every reconnect and every `reply_poll_ns`. Its row is free as soon as it is answered.
+ * waits for the result: from a delivery that ran here, from an answer in our inbox, or, since both can be lost, from
+ * the stored result, which is read after every reconnect and every `reply_poll_ns`. Its row is free as soon as it is
+ * answered.
  *
  * An unconfirmed publish is never refused as "certainly not started": it is asked again with the same id until the
  * caller's deadline. */

@@ -1,5 +1,5 @@
-/* The core's front: lays out memory, takes an input to the machine that it concerns, then lets due timers, the sweep and
- * dirty functions run as long as the list of effects has room. What is left over makes core_next_deadline() `now`.
+/* The core's front: lays out memory, takes an input to the machine that it concerns, then lets due timers, the sweep
+ * and dirty functions run as long as the list of effects has room. What is left over makes core_next_deadline() `now`.
  *
  * Nothing here knows a policy; each machine's file says how it decides. */
 #include "core/banned.h"

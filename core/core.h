@@ -44,7 +44,8 @@ struct core_view {
 };
 void core_view(const struct core *core, struct core_view *ret_view);
 
-/* Checks every internal invariant at once (linked lists, counts, handles, blobs held); asserts. Slow: for the simulator. */
+/* Checks every internal invariant at once (linked lists, counts, handles, blobs held); asserts. Slow: for the
+ * simulator. */
 void core_check(const struct core *core);
 /* Blobs held now; the simulator compares it with its own ledger. */
 uint32_t core_blobs_held(const struct core *core);

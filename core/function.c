@@ -1,6 +1,6 @@
 /* A function is what is deployed under one name. A new version is built and one worker of it is started (the probe)
- * while the version before goes on serving; only when the probe has shaken hands does the new one take over, and workers
- * of the old one end with what they run. A version that does not build or does not start changes nothing. */
+ * while the version before goes on serving; only when the probe has shaken hands does the new one take over, and
+ * workers of the old one end with what they run. A version that does not build or does not start changes nothing. */
 #include "core/banned.h"
 #include "core/machine.h"
 

@@ -1,9 +1,9 @@
 /* Inputs: the facts that the core learns. One fact, one step.
  *
  * A completion quotes the operation that it answers (`answers`); a late, repeated or unknown one is legal and changes
- * nothing (its blob is dropped), but for PULL_ENDED, which the broker sends at most once per pull and connection: a second
- * one would give credit back twice, which is harmless and short-lived. A fact from the broker carries the epoch of the connection that it came on; facts of a
- * passed epoch are ignored by rule. */
+ * nothing (its blob is dropped), but for PULL_ENDED, which the broker sends at most once per pull and connection: a
+ * second one would give credit back twice, which is harmless and short-lived. A fact from the broker carries the epoch
+ * of the connection that it came on; facts of a passed epoch are ignored by rule. */
 #ifndef STEAD_CORE_INPUT_H
 #define STEAD_CORE_INPUT_H
 

@@ -1,5 +1,5 @@
-/* The instance is this process as others see it: Available, Busy (no free slot) or ShuttingDown. A drain stops the pulls,
- * hands back what has not started, lets the rest finish, and ends at the latest after its grace. */
+/* The instance is this process as others see it: Available, Busy (no free slot) or ShuttingDown. A drain stops the
+ * pulls, hands back what has not started, lets the rest finish, and ends at the latest after its grace. */
 #include "core/banned.h"
 #include "core/machine.h"
 

@@ -1,6 +1,6 @@
-/* The link is the broker connection as the core sees it. Each connection is an epoch; facts of a passed one are ignored.
- * When a link comes up, everything that waits for the broker asks again, a few per step (the sweep). A link that says
- * nothing although pulls with heartbeats are out is cut. */
+/* The link is the broker connection as the core sees it. Each connection is an epoch; facts of a passed one are
+ * ignored. When a link comes up, everything that waits for the broker asks again, a few per step (the sweep). A link
+ * that says nothing although pulls with heartbeats are out is cut. */
 #include "core/banned.h"
 #include "core/machine.h"
 

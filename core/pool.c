@@ -1,5 +1,5 @@
-/* Rows are taken from the front of the free list and given back at its end (FIFO): a stale handle stays recognisable for
- * as many reuses of the table as there are generations. */
+/* Rows are taken from the front of the free list and given back at its end (FIFO): a stale handle stays recognisable
+ * for as many reuses of the table as there are generations. */
 #include "core/banned.h"
 #include "core/pool.h"
 

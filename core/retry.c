@@ -1,5 +1,5 @@
-/* Exponential backoff with addressed jitter: the same request and attempt draw the same delay on the same instance, so a
- * run can be replayed. Definitions as in AWS's "Exponential Backoff And Jitter". */
+/* Exponential backoff with addressed jitter: the same request and attempt draw the same delay on the same instance, so
+ * a run can be replayed. Definitions as in AWS's "Exponential Backoff And Jitter". */
 #include "core/banned.h"
 #include "core/assert.h"
 #include "core/draw.h"

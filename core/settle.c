@@ -2,8 +2,8 @@
  * waiting callers are answered, a dead letter is stored, and only then is the message acked. Every step can be asked
  * again: a lost answer is followed by the same question, and "it exists already" is a good answer.
  *
- * Charges are compare-and-set with a nonce: of two holders of one message only one charges an attempt, and a charge whose
- * answer was lost is recognised as ours. */
+ * Charges are compare-and-set with a nonce: of two holders of one message only one charges an attempt, and a charge
+ * whose answer was lost is recognised as ours. */
 #include "core/banned.h"
 #include "core/draw.h"
 #include "core/machine.h"

@@ -1,5 +1,5 @@
-/* A 4-ary heap of timer numbers with back indices, so that clearing is as cheap as setting. Ties are broken by the order
- * in which timers were set: never by address or index. */
+/* A 4-ary heap of timer numbers with back indices, so that clearing is as cheap as setting. Ties are broken by the
+ * order in which timers were set: never by address or index. */
 #include "core/banned.h"
 #include "core/timers.h"
 

@@ -1,5 +1,5 @@
-/* From effects to the broker: builds subjects, headers and bodies. What can't be sent at once is reported to the core as
- * the end of that operation: too large is a refusal, no connection is unknown (the link's end follows). */
+/* From effects to the broker: builds subjects, headers and bodies. What can't be sent at once is reported to the core
+ * as the end of that operation: too large is a refusal, no connection is unknown (the link's end follows). */
 #include "serve/instance.h"
 
 #include <inttypes.h>

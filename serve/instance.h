@@ -1,8 +1,8 @@
 /* What one running instance is made of, shared by the files of serve/ and by nobody else.
  *
- * serve/ is a table from effects to adapters and from callbacks to inputs. The core names rows by handle; the texts that
- * adapters need (request ids, function names, programs) lie in side tables indexed like the core's own. Everything here
- * belongs to the loop thread; jobs for the control thread carry copies. */
+ * serve/ is a table from effects to adapters and from callbacks to inputs. The core names rows by handle; the texts
+ * that adapters need (request ids, function names, programs) lie in side tables indexed like the core's own. Everything
+ * here belongs to the loop thread; jobs for the control thread carry copies. */
 #ifndef STEAD_SERVE_INSTANCE_H
 #define STEAD_SERVE_INSTANCE_H
 

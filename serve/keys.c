@@ -1,5 +1,5 @@
-/* Keys are XXH3-128 of a text: seeded per process for the core's tables (so that nobody can choose colliding names), and
- * unseeded where several instances must agree (the ledger's record of a request). */
+/* Keys are XXH3-128 of a text: seeded per process for the core's tables (so that nobody can choose colliding names),
+ * and unseeded where several instances must agree (the ledger's record of a request). */
 #include "serve/instance.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* A message blob: u32 length of the control block | control block | packed event. The control block holds what Stead says
- * about the message (":request-id", ":ack", ":outcome"), the packed event is the user's. */
+/* A message blob: u32 length of the control block | control block | packed event. The control block holds what Stead
+ * says about the message (":request-id", ":ack", ":outcome"), the packed event is the user's. */
 #include "serve/instance.h"
 
 #include <string.h>

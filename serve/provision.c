@@ -1,5 +1,5 @@
-/* What must be true before the core hears that the link is up: streams and buckets exist on the broker, and its clock was
- * sampled. Done again on each new connection, since the broker may be another one. */
+/* What must be true before the core hears that the link is up: streams and buckets exist on the broker, and its clock
+ * was sampled. Done again on each new connection, since the broker may be another one. */
 #include "serve/jobs.h"
 
 #include <stdio.h>

@@ -1,8 +1,9 @@
 /* A function's source as one archive: tar, the form in which it lies in the object store, so that any NATS client can
  * put one there with the tools that everybody has.
  *
- * Packing is reproducible: sorted paths, no times, no owners. Unpacking trusts nothing: plain files only, relative paths
- * without "..", caps on count and size. Blocking; any thread. Errors: false with one line for users in ret_error. */
+ * Packing is reproducible: sorted paths, no times, no owners. Unpacking trusts nothing: plain files only, relative
+ * paths without "..", caps on count and size. Blocking; any thread. Errors: false with one line for users in ret_error.
+ */
 #ifndef STEAD_ADAPTERS_ARCHIVE_H
 #define STEAD_ADAPTERS_ARCHIVE_H
 

@@ -2,14 +2,14 @@
  *
  * The artifact is named by the SHA-256 over the language, the builder's version, the toolchain's version, the SDK and
  * every path and content of the folder, so equal input is built once and never twice. A build works in a temporary
- * folder that is renamed into place when it is complete: a killed build leaves no half artifact. Compilers run through the
- * spawner, with limits of time and memory.
+ * folder that is renamed into place when it is complete: a killed build leaves no half artifact. Compilers run through
+ * the spawner, with limits of time and memory.
  *
  * Folders are read with caps and without following symbolic links. Names that begin with '.' and folders named
  * __pycache__ are left out.
  *
- * Threads: every function blocks and may run in any one thread at a time (the control thread).
- * Ownership: results are the caller's: build_result_free(). */
+ * Threads: every function blocks and may run in any one thread at a time (the control thread). Ownership: results are
+ * the caller's: build_result_free(). */
 #ifndef STEAD_ADAPTERS_BUILD_H
 #define STEAD_ADAPTERS_BUILD_H
 

@@ -1,5 +1,5 @@
-/* Lists, copies and digests a folder. Files are opened by O_NOFOLLOW relative to their folder, and digested from the very
- * bytes that are copied, so an artifact can't differ from its name when somebody edits the folder meanwhile. */
+/* Lists, copies and digests a folder. Files are opened by O_NOFOLLOW relative to their folder, and digested from the
+ * very bytes that are copied, so an artifact can't differ from its name when somebody edits the folder meanwhile. */
 #include "adapters/build/source.h"
 
 #include "adapters/build/build.h"

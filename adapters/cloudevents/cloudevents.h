@@ -107,16 +107,17 @@ struct cloudevents_message {
 
 enum cloudevents_mode { CLOUDEVENTS_STRUCTURED, CLOUDEVENTS_BINARY, CLOUDEVENTS_BARE };
 
-/* Told apart in this order: Content-Type application/cloudevents+json: structured; any ce- header: binary; a JSON object
- * with a member "specversion": structured (senders of 1.0.2 set no header); else bare, with datacontenttype from the
- * Content-Type header, or application/json if the body is a JSON object or array, or none.
- * Header names match without case. `ret_mode` may be NULL. */
+/* Told apart in this order: Content-Type application/cloudevents+json: structured; any ce- header: binary; a JSON
+ * object with a member "specversion": structured (senders of 1.0.2 set no header); else bare, with datacontenttype from
+ * the Content-Type header, or application/json if the body is a JSON object or array, or none. Header names match
+ * without case. `ret_mode` may be NULL. */
 bool cloudevents_from_message(const struct cloudevents_message *message, const struct cloudevents_limits *limits,
                               struct event_buffer *packed, enum cloudevents_mode *ret_mode,
                               struct cloudevents_error *error);
 /* Writes the event's attributes as `ce-<name>` headers with percent-encoded values. All texts lie in `text` (appended;
  * the caller frees it after the last use of the headers) and each is followed by a NUL, so `.at` is a C string too.
- * Returns how many were written, or SIZE_MAX if `max` was too small or memory ran out. EVENT_ATTRIBUTES_MAX suffices. */
+ * Returns how many were written, or SIZE_MAX if `max` was too small or memory ran out. EVENT_ATTRIBUTES_MAX suffices.
+ */
 size_t cloudevents_to_headers(struct event event, struct event_buffer *text, struct cloudevents_header *ret_headers,
                               size_t max);
 /* The first header of that name, without case; false if there is none. */

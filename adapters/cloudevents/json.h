@@ -1,8 +1,8 @@
 /* A strict JSON scanner (RFC 8259) that finds the ends of values instead of building a tree: event data must keep its
  * bytes, and numbers must not pass through a double. Depth is bounded by CLOUDEVENTS_DEPTH_MAX.
  *
- * `json_*` functions advance `at`; on bad input they return false, `at` stands at the offending byte and `why` says what
- * is wrong there. Pure; private to this folder. */
+ * `json_*` functions advance `at`; on bad input they return false, `at` stands at the offending byte and `why` says
+ * what is wrong there. Pure; private to this folder. */
 #ifndef STEAD_ADAPTERS_CLOUDEVENTS_JSON_H
 #define STEAD_ADAPTERS_CLOUDEVENTS_JSON_H
 

@@ -1,7 +1,7 @@
 /* The NATS binding: which mode a message is in, its attributes from headers, and headers from attributes.
  *
- * Header values are percent-encoded: space, '"', '%' and everything outside U+0021-007E, as UTF-8 bytes. A reader takes a
- * quoted value first, then decodes once; needless escapes and lower-case digits are accepted, bad ones are not. */
+ * Header values are percent-encoded: space, '"', '%' and everything outside U+0021-007E, as UTF-8 bytes. A reader takes
+ * a quoted value first, then decodes once; needless escapes and lower-case digits are accepted, bad ones are not. */
 #include "adapters/cloudevents/internal.h"
 #include "adapters/cloudevents/json.h"
 

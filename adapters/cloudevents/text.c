@@ -1,5 +1,5 @@
-/* The small grammars inside attribute values: UTF-8, media types, RFC 3339 times, URIs and base64. All are strict, ASCII
- * by table or range, independent of the locale, and read each byte once. */
+/* The small grammars inside attribute values: UTF-8, media types, RFC 3339 times, URIs and base64. All are strict,
+ * ASCII by table or range, independent of the locale, and read each byte once. */
 #include "adapters/cloudevents/internal.h"
 
 #include <string.h>
@@ -81,7 +81,8 @@ struct bytes cloudevents_trim(struct bytes text)
     return text;
 }
 
-/* ---- media types: token "/" token *( ";" token "=" ( token | quoted ) ) ------------------------------------------- */
+/* ---- media types: token "/" token *( ";" token "=" ( token | quoted ) ) -------------------------------------------
+ */
 
 static bool skip_token(struct bytes text, size_t *at)
 {
@@ -282,7 +283,8 @@ bool cloudevents_time_valid(struct bytes text)
     return cloudevents_time_read(text, &seconds, &nanoseconds);
 }
 
-/* ---- URIs: the characters of RFC 3986 and its rule for the first colon -------------------------------------------- */
+/* ---- URIs: the characters of RFC 3986 and its rule for the first colon --------------------------------------------
+ */
 
 static size_t scheme_length(struct bytes text)
 {

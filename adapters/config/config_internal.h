@@ -1,7 +1,7 @@
 /* What the files of this folder share: the table in memory, a value as text, and the book that owns a config's memory.
  *
- * A value is read in two steps: config_yaml.c (or the environment, a flag, the default) gives a struct config_raw, texts
- * without meaning; config_value.c turns it into the member that the key names. */
+ * A value is read in two steps: config_yaml.c (or the environment, a flag, the default) gives a struct config_raw,
+ * texts without meaning; config_value.c turns it into the member that the key names. */
 #ifndef STEAD_ADAPTERS_CONFIG_INTERNAL_H
 #define STEAD_ADAPTERS_CONFIG_INTERNAL_H
 

@@ -1,5 +1,5 @@
-/* The table and a loaded config as text: `config print`, `config check`, the JSON Schema and the reference page. All four
- * walk the table in its order, in which the keys of a section stand together. */
+/* The table and a loaded config as text: `config print`, `config check`, the JSON Schema and the reference page. All
+ * four walk the table in its order, in which the keys of a section stand together. */
 #include "adapters/config/config_internal.h"
 
 #include <inttypes.h>

@@ -79,7 +79,8 @@ static void print_key_schema(const struct config_key *key, const char *name, int
     fputs("}", out);
 }
 
-/* The keys from *at on whose paths begin with the first `prefix` bytes of the first one, as the members of an object. */
+/* The keys from *at on whose paths begin with the first `prefix` bytes of the first one, as the members of an object.
+ */
 static void print_section_schema(const struct config_table *table, size_t *at, size_t prefix, int indent, FILE *out)
 {
     const char *first = table->keys[*at].path;

@@ -2,8 +2,8 @@
  * mappings of sections, and values that are scalars, lists of scalars or (for PAIRS) mappings of scalars. Anchors,
  * aliases, tags and duplicate keys, which YAML allows and people trip over, are refused.
  *
- * The reader goes on after a problem: an unknown subtree is skipped, a bad value is reported. Only a syntax error ends it,
- * since nothing after it can be trusted. */
+ * The reader goes on after a problem: an unknown subtree is skipped, a bad value is reported. Only a syntax error ends
+ * it, since nothing after it can be trusted. */
 #include "adapters/config/config_internal.h"
 
 #include <string.h>

@@ -58,8 +58,8 @@ bool event_find(struct bytes block, const char *name, struct bytes *ret_value);
 bool event_find_u64(struct bytes block, const char *name, uint64_t *ret_value);
 bool event_is_control(struct attribute attribute);        /* its name begins with ':' */
 
-/* A growing buffer for building blocks and packed events. Zero-initialise; event_buffer_free() at the end.
- * Appending beyond `limit` (0 = none) or out of memory sets `failed` and changes nothing more: check once at the end. */
+/* A growing buffer for building blocks and packed events. Zero-initialise; event_buffer_free() at the end. Appending
+ * beyond `limit` (0 = none) or out of memory sets `failed` and changes nothing more: check once at the end. */
 struct event_buffer {
     uint8_t *at;
     size_t length;

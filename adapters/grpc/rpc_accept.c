@@ -1,6 +1,6 @@
-/* The acceptor thread polls the listeners and a stop signal. gRPC takes over an accepted descriptor and never tells when
- * it closes it, so the connections are remembered as (descriptor, inode) and looked at again, by fstat, when the table is
- * full: a descriptor that is gone or is another socket by now frees its place. */
+/* The acceptor thread polls the listeners and a stop signal. gRPC takes over an accepted descriptor and never tells
+ * when it closes it, so the connections are remembered as (descriptor, inode) and looked at again, by fstat, when the
+ * table is full: a descriptor that is gone or is another socket by now frees its place. */
 #include "adapters/grpc/rpc_accept.h"
 
 #include <assert.h>

@@ -1,7 +1,8 @@
 /* Listens on TCP and Unix sockets and hands each connection to a gRPC server.
  *
- * gRPC's own listener dies for ever at the first EMFILE (fixed only after the version that Debian ships); this one waits
- * 10 ms and goes on. It also caps the connections. One thread of its own; the functions belong to the loop thread. */
+ * gRPC's own listener dies for ever at the first EMFILE (fixed only after the version that Debian ships); this one
+ * waits 10 ms and goes on. It also caps the connections. One thread of its own; the functions belong to the loop
+ * thread. */
 #ifndef STEAD_ADAPTERS_GRPC_RPC_ACCEPT_H
 #define STEAD_ADAPTERS_GRPC_RPC_ACCEPT_H
 

@@ -179,8 +179,8 @@ static void body_handle(struct rpc_call *call, struct bytes message)
     (void)pushed;
 }
 
-/* Most messages are one slice and are read in place. A message that is missing was cut off, too large or compressed: then
- * gRPC has ended the call itself, with a status that says so, and ours is not seen. */
+/* Most messages are one slice and are read in place. A message that is missing was cut off, too large or compressed:
+ * then gRPC has ended the call itself, with a status that says so, and ours is not seen. */
 static void body_read(struct rpc_call *call)
 {
     if (call->answered)

@@ -1,6 +1,6 @@
-/* Each call is one batch of six operations and one tag on the client's own completion queue. A blocking call is a started
- * call that is waited for. The channel has a subchannel pool of its own: gRPC would otherwise share one connection among
- * all clients of an address, and a load generator would measure that. */
+/* Each call is one batch of six operations and one tag on the client's own completion queue. A blocking call is a
+ * started call that is waited for. The channel has a subchannel pool of its own: gRPC would otherwise share one
+ * connection among all clients of an address, and a load generator would measure that. */
 #include "adapters/grpc/rpc_client.h"
 
 #include <assert.h>

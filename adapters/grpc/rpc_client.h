@@ -15,7 +15,8 @@ struct rpc_client *rpc_client_connect(const char *address);
 /* Cancels what is in flight. NULL is ignored. */
 void rpc_client_close(struct rpc_client *client);
 
-/* The answer to any call; members that a call doesn't give are zero. Freed, with all it points to, by rpc_reply_free. */
+/* The answer to any call; members that a call doesn't give are zero. Freed, with all it points to, by rpc_reply_free.
+ */
 struct rpc_reply {
     int status;           /* enum rpc_status */
     struct bytes message; /* of the status */

@@ -1,5 +1,5 @@
-/* A status with details is a google.rpc.Status whose `details` are Any messages: ErrorInfo always, RetryInfo if there is
- * a delay, BadRequest if a field is at fault. All are small, so they are packed into an arena on the way. */
+/* A status with details is a google.rpc.Status whose `details` are Any messages: ErrorInfo always, RetryInfo if there
+ * is a delay, BadRequest if a field is at fault. All are small, so they are packed into an arena on the way. */
 #include "adapters/grpc/rpc_details.h"
 
 #include <string.h>

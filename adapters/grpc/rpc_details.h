@@ -9,7 +9,8 @@
 #include "adapters/grpc/rpc_server.h"
 
 enum {
-    /* Clients refuse trailers of 8 KiB and more; each byte of a message may become three, of the details four thirds. */
+    /* Clients refuse trailers of 8 KiB and more; each byte of a message may become three, of the details four thirds.
+     */
     RPC_MESSAGE_BYTES_MAX = 1000,
     RPC_DETAILS_BYTES_MAX = 3000,
 };

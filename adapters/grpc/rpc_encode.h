@@ -7,8 +7,8 @@
 #include "adapters/grpc/rpc_arena.h"
 #include "adapters/grpc/rpc_server.h"
 
-/* The response to a call of that kind; NULL if the answer doesn't fit the kind or is malformed (a bug of the loop, or of
- * what it passed on): the caller answers INTERNAL. Scratch memory comes from `arena`, which is reset. */
+/* The response to a call of that kind; NULL if the answer doesn't fit the kind or is malformed (a bug of the loop, or
+ * of what it passed on): the caller answers INTERNAL. Scratch memory comes from `arena`, which is reset. */
 grpc_byte_buffer *rpc_encode(enum rpc_kind kind, const struct rpc_answer *answer, struct rpc_arena *arena);
 
 /* Packs any message into a byte buffer of one slice. */

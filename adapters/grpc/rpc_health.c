@@ -1,5 +1,5 @@
-/* grpc.health.v1: Check answers at once; a Watch stays in a list and is sent each change, one message at a time. When the
- * server leaves, watchers are told NOT_SERVING and then ended, so that they don't hold up the shutdown. */
+/* grpc.health.v1: Check answers at once; a Watch stays in a list and is sent each change, one message at a time. When
+ * the server leaves, watchers are told NOT_SERVING and then ended, so that they don't hold up the shutdown. */
 #include <assert.h>
 #include <stdio.h>
 

@@ -1,11 +1,11 @@
 /* The private part of the gRPC server: what its files share. Nobody else includes this.
  *
- * Who owns what: the gRPC thread owns calls, slots, doors and the decoder; the loop thread owns `loop`; both meet only in
- * the two rings and the atomics under "shared".
+ * Who owns what: the gRPC thread owns calls, slots, doors and the decoder; the loop thread owns `loop`; both meet only
+ * in the two rings and the atomics under "shared".
  *
  * A slot is the loop's name for a call. It is taken when a call is admitted and given back when the loop has said its
- * last word on it: an answer, or the sight of RPC_CANCELLED. So a ring never holds more than two requests and one answer
- * a slot, and pushes can't fail. */
+ * last word on it: an answer, or the sight of RPC_CANCELLED. So a ring never holds more than two requests and one
+ * answer a slot, and pushes can't fail. */
 #ifndef STEAD_ADAPTERS_GRPC_RPC_INSIDE_H
 #define STEAD_ADAPTERS_GRPC_RPC_INSIDE_H
 

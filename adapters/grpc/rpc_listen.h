@@ -16,8 +16,8 @@ struct rpc_listener {
     ino_t inode;
 };
 
-/* "host:port", "[v6]:port" or "unix:/path". False and a text for users if it can't. A Unix socket that nobody listens on
- * is replaced; its file gets mode 0600. */
+/* "host:port", "[v6]:port" or "unix:/path". False and a text for users if it can't. A Unix socket that nobody listens
+ * on is replaced; its file gets mode 0600. */
 bool rpc_listen(const char *address, struct rpc_listener *ret_listener, char *ret_error, size_t error_size);
 void rpc_listener_close(struct rpc_listener *listener);
 

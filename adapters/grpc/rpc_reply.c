@@ -1,5 +1,5 @@
-/* A reply lives in an arena of its own with all that it points to: the response bytes are copied in, unpacked there, and
- * the members are views of the unpacked message. */
+/* A reply lives in an arena of its own with all that it points to: the response bytes are copied in, unpacked there,
+ * and the members are views of the unpacked message. */
 #include "adapters/grpc/rpc_reply.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* The loop thread's side of the gRPC server: start, receive, answer, drain, stop.
  *
- * `loop.open` knows which ids await an answer, so a stale or second answer is dropped here before anything is copied. An
- * answer is copied into one block of memory, so the loop may forget its own at once. See rpc_inside.h for who owns what
- * and rpc_thread.c for the other side. */
+ * `loop.open` knows which ids await an answer, so a stale or second answer is dropped here before anything is copied.
+ * An answer is copied into one block of memory, so the loop may forget its own at once. See rpc_inside.h for who owns
+ * what and rpc_thread.c for the other side. */
 #include "adapters/grpc/rpc_server.h"
 
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* The gRPC door: turns calls into requests for the loop thread and its answers into gRPC answers.
  *
- * The server has two threads of its own: one accepts connections (TCP and Unix sockets), one runs everything of gRPC and
- * protobuf. The loop thread never enters gRPC: it receives requests from one bounded ring and pushes answers into
+ * The server has two threads of its own: one accepts connections (TCP and Unix sockets), one runs everything of gRPC
+ * and protobuf. The loop thread never enters gRPC: it receives requests from one bounded ring and pushes answers into
  * another. A call is named by an id (index and generation); an answer to a call that is over is dropped.
  *
  * What is refused here, before the loop sees it: unknown methods (UNIMPLEMENTED), compressed messages (UNIMPLEMENTED),
@@ -122,8 +122,8 @@ void rpc_server_counters(const struct rpc_server *server, struct rpc_server_coun
  * on and are still to be answered. Watch counters.in_flight for 0, then stop. Idempotent. */
 void rpc_server_drain(struct rpc_server *server);
 
-/* Drains if that was not done, waits at most grace_ns for the answers already given to leave, cancels the rest, ends both
- * threads, removes Unix sockets and frees the server. Requests not yet freed stay valid. NULL is ignored. */
+/* Drains if that was not done, waits at most grace_ns for the answers already given to leave, cancels the rest, ends
+ * both threads, removes Unix sockets and frees the server. Requests not yet freed stay valid. NULL is ignored. */
 void rpc_server_stop(struct rpc_server *server, int64_t grace_ns);
 
 #endif

@@ -1,5 +1,5 @@
-/* Slots are a table with a free list. An id is generation and index; the generation grows each time a slot is taken, and
- * starts at 1, so no id is 0 and a late answer never meets a later call. */
+/* Slots are a table with a free list. An id is generation and index; the generation grows each time a slot is taken,
+ * and starts at 1, so no id is 0 and a late answer never meets a later call. */
 #include <assert.h>
 #include <stdlib.h>
 

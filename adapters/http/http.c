@@ -1,6 +1,6 @@
 /* The server: evhttp with one generic callback. evhttp parses, bounds and times out; here are the method check, the
- * route table, the answer headers and the errors. An answer is built in an evbuffer while the handler runs and sent when
- * it returns. */
+ * route table, the answer headers and the errors. An answer is built in an evbuffer while the handler runs and sent
+ * when it returns. */
 #include "adapters/http/http.h"
 #include "adapters/loop/loop.h"
 

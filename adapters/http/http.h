@@ -1,9 +1,9 @@
-/* A small HTTP/1.1 server for probes and metrics, on libevent's evhttp: GET and HEAD only, no bodies in, answers made by
- * the caller's routes at once.
+/* A small HTTP/1.1 server for probes and metrics, on libevent's evhttp: GET and HEAD only, no bodies in, answers made
+ * by the caller's routes at once.
  *
  * Routes match the path exactly. Unknown paths get 404 with the list of paths, other methods 405 with Allow, oversized
- * requests 4xx; each answer carries X-Content-Type-Options and a Content-Security-Policy.
- * This header names nothing of libevent and does not include adapters/event/event.h, whose `struct event` is another.
+ * requests 4xx; each answer carries X-Content-Type-Options and a Content-Security-Policy. This header names nothing of
+ * libevent and does not include adapters/event/event.h, whose `struct event` is another.
  *
  * Threads: the loop's. Handlers run on it and must not block. */
 #ifndef STEAD_ADAPTERS_HTTP_H

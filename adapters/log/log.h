@@ -10,8 +10,9 @@
  * Rate limit: each call site may write LOG_SITE_BURST records per LOG_SITE_WINDOW_NS; what is over is counted, and the
  * next record of the site that gets through carries dropped=N.
  *
- * Threads: everything may be called from any thread; a record is one write(). Errors of that write are ignored: there is
- * nowhere left to report them. Before log_start() the defaults apply: info, logfmt on a terminal and JSON otherwise. */
+ * Threads: everything may be called from any thread; a record is one write(). Errors of that write are ignored: there
+ * is nowhere left to report them. Before log_start() the defaults apply: info, logfmt on a terminal and JSON otherwise.
+ */
 #ifndef STEAD_ADAPTERS_LOG_H
 #define STEAD_ADAPTERS_LOG_H
 

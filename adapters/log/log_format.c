@@ -1,6 +1,7 @@
 /* One record as text. Both formats share one escaping rule, so that a value can neither end its field nor its line:
  * controls, DEL, C1 controls, line and paragraph separators and bytes that are not UTF-8 are escaped; logfmt quotes a
- * value that is empty or holds a space, '=', '"' or '\'. Values that would make the record too long are cut with "...". */
+ * value that is empty or holds a space, '=', '"' or '\'. Values that would make the record too long are cut with "...".
+ */
 #include "adapters/log/log.h"
 
 #include <stdio.h>

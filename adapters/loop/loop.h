@@ -40,8 +40,8 @@ int loop_run_once(struct loop *loop, uint64_t wait_ns);
 void loop_stop(struct loop *loop);
 /* Makes the next turn start without waiting: for work that a hook left over. */
 void loop_again(struct loop *loop);
-/* Makes sure that the flush hooks run before the loop waits again; costs nothing where they will run anyway. For whoever
- * collects something to write, wherever it is called from. */
+/* Makes sure that the flush hooks run before the loop waits again; costs nothing where they will run anyway. For
+ * whoever collects something to write, wherever it is called from. */
 void loop_flush_soon(struct loop *loop);
 /* Calls `hook` at the end of every turn. -ENOSPC after LOOP_HOOKS_PER_TURN_MAX of one kind. */
 int loop_turn_add(struct loop *loop, enum loop_turn turn, void (*hook)(void *owner), void *owner);

@@ -1,6 +1,6 @@
-/* The registry: per family a list of series in order of creation, guarded by one lock that only look-ups and the exposition
- * take. Values are relaxed atomics: a scrape may see one update and not the next, which Prometheus allows. A histogram
- * keeps plain (not cumulative) buckets, which are summed when written. */
+/* The registry: per family a list of series in order of creation, guarded by one lock that only look-ups and the
+ * exposition take. Values are relaxed atomics: a scrape may see one update and not the next, which Prometheus allows. A
+ * histogram keeps plain (not cumulative) buckets, which are summed when written. */
 #include "adapters/metrics/metrics_internal.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* The process_* families, which every Prometheus client exports under the same names, read from /proc/self. What can't be
- * read keeps its last value. */
+/* The process_* families, which every Prometheus client exports under the same names, read from /proc/self. What can't
+ * be read keeps its last value. */
 #include "adapters/metrics/metrics.h"
 
 #include <dirent.h>

@@ -1,5 +1,5 @@
-/* The text exposition: HELP and TYPE once a family, its series together, the buckets of a histogram cumulative and closed
- * by +Inf. Nanoseconds become seconds by integer arithmetic, so no digit is lost to printf's %g. */
+/* The text exposition: HELP and TYPE once a family, its series together, the buckets of a histogram cumulative and
+ * closed by +Inf. Nanoseconds become seconds by integer arithmetic, so no digit is lost to printf's %g. */
 #include "adapters/metrics/metrics_internal.h"
 
 #include <ctype.h>

@@ -1,6 +1,6 @@
 /* The durable pull consumer of one function. Nothing but a missing or differing consumer is written, so that an
- * instance that starts beside others changes nothing; the sequence that tells fresh messages from old ones is read after
- * the consumer is known to exist. */
+ * instance that starts beside others changes nothing; the sequence that tells fresh messages from old ones is read
+ * after the consumer is known to exist. */
 #include "adapters/nats/broker_private.h"
 
 #include <inttypes.h>

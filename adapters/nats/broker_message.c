@@ -17,7 +17,8 @@ static const char *optional_text(const cJSON *object, const char *name)
     return json_text(object, name);
 }
 
-/* Views into the decoded block become C strings in place: each is followed by a colon or a line end that nobody needs. */
+/* Views into the decoded block become C strings in place: each is followed by a colon or a line end that nobody needs.
+ */
 static void headers_copy(struct broker_message *message, const struct bus_header *views, size_t count, uint8_t *block,
                          const uint8_t *base)
 {

@@ -164,7 +164,8 @@ enum bus_sent bus_request(struct bus *bus, const char *subject, struct bytes bod
 /* STREAM.MSG.GET through the leader: the last message of `subject`, or, if it is NULL, the one at `sequence`. Both:
  * the first one at or after `sequence` on `subject` (which may hold wildcards). */
 enum bus_sent bus_get(struct bus *bus, const char *stream, const char *subject, uint64_t sequence, uint64_t op);
-/* Asks the consumer for `batch` messages; waits at most expires_ns at the broker, heartbeat_ns (0: none) ≤ expires/2. */
+/* Asks the consumer for `batch` messages; waits at most expires_ns at the broker, heartbeat_ns (0: none) ≤ expires/2.
+ */
 enum bus_sent bus_pull(struct bus *bus, const char *stream, const char *consumer, uint32_t consumer_tag, uint64_t op,
                        uint32_t batch, uint64_t expires_ns, uint64_t heartbeat_ns);
 /* Forgets the tag of a consumer that is no longer pulled from (a few bytes each). */
@@ -176,8 +177,8 @@ enum bus_sent bus_ack(struct bus *bus, struct bytes ack_subject, enum bus_verb v
  * False if there are BUS_SUBSCRIPTIONS_MAX already or the subject is not valid. */
 bool bus_subscribe(struct bus *bus, const char *subject, uint32_t tag);
 
-/* Writes what is buffered now instead of at the end of the turn. Needed only by who publishes while no turn runs (tests,
- * tools): otherwise that would wait for the next turn. */
+/* Writes what is buffered now instead of at the end of the turn. Needed only by who publishes while no turn runs
+ * (tests, tools): otherwise that would wait for the next turn. */
 void bus_flush(struct bus *bus);
 
 /* For the caller's watchdogs. */

@@ -1,5 +1,5 @@
-/* Everything that leaves by the data connection. nats.c appends to its buffer and asks for a write, which the flush hook
- * does at the end of the turn; so nothing here waits, and BUS_SENT promises nothing.
+/* Everything that leaves by the data connection. nats.c appends to its buffer and asks for a write, which the flush
+ * hook does at the end of the turn; so nothing here waits, and BUS_SENT promises nothing.
  *
  * The op of a publish, request or pull is written into the reply subject, "<inbox>.reply.<kind><op>" or
  * "<inbox>.pull.<op>.<tag>", in hexadecimal: the answer brings it back, and no table is needed. */

@@ -25,8 +25,8 @@ bool control_submit(struct control *control, control_run *run, control_done *don
 uint32_t control_pending(const struct control *control);
 /* For long jobs, on the control thread: true once control_stop() was called. */
 bool control_stopping(const struct control *control);
-/* Lets the running job end, then reports every end still owed (jobs that never ran as cancelled) before it returns. Not from
- * an end callback. */
+/* Lets the running job end, then reports every end still owed (jobs that never ran as cancelled) before it returns. Not
+ * from an end callback. */
 void control_stop(struct control *control);
 
 #endif

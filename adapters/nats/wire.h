@@ -39,8 +39,8 @@ bool wire_base64url_encode(struct bytes bytes, char *ret_text, size_t capacity);
 bool wire_base64url_decode(struct bytes text, char *ret_text, size_t capacity); /* refuses NULs inside; writes a NUL */
 
 /* "NATS/1.0 …" and its lines as views into `block`, values without blanks around them. At most `capacity` headers;
- * *ret_cut if there were more. Also reads a block that nats.c 3.4.1 has been through, which puts NULs in place of colons
- * and line ends. False if the first line is not that, or a line is no header. */
+ * *ret_cut if there were more. Also reads a block that nats.c 3.4.1 has been through, which puts NULs in place of
+ * colons and line ends. False if the first line is not that, or a line is no header. */
 bool wire_headers_parse(struct bytes block, struct bus_header *headers, size_t capacity, size_t *ret_count,
                         bool *ret_cut);
 /* The status in its first line, "NATS/1.0 408 Request Timeout". False if there is none. */

@@ -1,5 +1,5 @@
-/* pipe/1 frames, to and from bytes: docs/reference/pipe-1.md is the contract. Pure functions without allocation, used by
- * the host, the conformance program and the fuzzer. Decoding trusts nothing; a frame is a view into the input. */
+/* pipe/1 frames, to and from bytes: docs/reference/pipe-1.md is the contract. Pure functions without allocation, used
+ * by the host, the conformance program and the fuzzer. Decoding trusts nothing; a frame is a view into the input. */
 #ifndef STEAD_ADAPTERS_PLUGIN_FRAME_H
 #define STEAD_ADAPTERS_PLUGIN_FRAME_H
 

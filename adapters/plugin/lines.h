@@ -1,5 +1,5 @@
-/* A worker's stdout or stderr: bytes become lines, cut at a length; and a token bucket that bounds how many lines a second
- * are passed on. Pure of I/O: the caller reads. Private to this folder. */
+/* A worker's stdout or stderr: bytes become lines, cut at a length; and a token bucket that bounds how many lines a
+ * second are passed on. Pure of I/O: the caller reads. Private to this folder. */
 #ifndef STEAD_ADAPTERS_PLUGIN_LINES_H
 #define STEAD_ADAPTERS_PLUGIN_LINES_H
 

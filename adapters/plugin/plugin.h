@@ -5,15 +5,15 @@
  *
  *     plugin_start() -> STARTED -> READY -> (RESULT | ERROR | LOG | PONG)* -> [BROKEN] -> EXITED -> plugin_forget()
  *
- * EXITED comes exactly once, also if the program could not be started (then `start_error` is set), and after every frame
- * and every line that the process wrote before its end. BROKEN comes at most once, when the process breaks the protocol;
- * the host has then killed it and EXITED follows. A process that closes its channel gets one second to exit before it is
- * killed. Nothing else is decided here: no time limits, restarts or retries.
+ * EXITED comes exactly once, also if the program could not be started (then `start_error` is set), and after every
+ * frame and every line that the process wrote before its end. BROKEN comes at most once, when the process breaks the
+ * protocol; the host has then killed it and EXITED follows. A process that closes its channel gets one second to exit
+ * before it is killed. Nothing else is decided here: no time limits, restarts or retries.
  *
  * Unknown workers and streams are ignored, in both directions; every function may be called from inside on_event, also
- * plugin_forget() of the worker that the event is about. Everything in an event is borrowed for the callback.
- * Frames are collected and written once a turn of the loop, one write for each worker.
- * Threads: the loop thread only. Errors: int results are 0 or -errno. */
+ * plugin_forget() of the worker that the event is about. Everything in an event is borrowed for the callback. Frames
+ * are collected and written once a turn of the loop, one write for each worker. Threads: the loop thread only. Errors:
+ * int results are 0 or -errno. */
 #ifndef STEAD_ADAPTERS_PLUGIN_H
 #define STEAD_ADAPTERS_PLUGIN_H
 
@@ -95,8 +95,8 @@ void plugin_host_free(struct plugin_host *host);
 /* -EEXIST if the worker is known, else as spawner_spawn(). After a failure the worker is unknown and no event comes. */
 int plugin_start(struct plugin_host *host, uint32_t worker, const struct plugin_program *program);
 /* Sends a CALL whose header is control_block followed by event.block (the first entry of a name wins). The bytes are
- * copied. Streams are 1..65535 and the caller's: one at a time for each call. A call too large for a frame is reported as
- * a permanent ERROR at the end of the turn. */
+ * copied. Streams are 1..65535 and the caller's: one at a time for each call. A call too large for a frame is reported
+ * as a permanent ERROR at the end of the turn. */
 void plugin_execute(struct plugin_host *host, uint32_t worker, uint16_t stream, struct bytes control_block,
                     struct event event);
 /* Asks the worker to give up a call; it answers that stream all the same, once. */

@@ -10,7 +10,8 @@
 #include "adapters/plugin/plugin.h"
 #include "adapters/spawner/spawner.h"
 
-/* Ids are 32 bits and the caller's own numbers; the default hash of uthash falls through cases, which clang warns of. */
+/* Ids are 32 bits and the caller's own numbers; the default hash of uthash falls through cases, which clang warns of.
+ */
 #define HASH_FUNCTION(key, key_bytes, hash) ((hash) = worker_id_hash(key))
 #include <string.h>
 #include <uthash.h>

@@ -1,5 +1,5 @@
-/* What a worker's frames mean. Each frame is checked for who may send it and when (docs/reference/pipe-1.md, "End"); any
- * offence breaks the worker. An answer to a stream that is not open is no offence: its call may be over for us. */
+/* What a worker's frames mean. Each frame is checked for who may send it and when (docs/reference/pipe-1.md, "End");
+ * any offence breaks the worker. An answer to a stream that is not open is no offence: its call may be over for us. */
 #include "adapters/plugin/worker.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* How the ring works: head and tail count up for ever and are masked on use, so full and empty differ. Each side keeps
  * its last look at the other's counter and reads the shared one only when that look says full or empty.
  *
- * The sleep protocol needs one total order of (store sleeping, load tail) against (store tail, load sleeping); both sides
- * use sequentially consistent operations for exactly these four, so at least one of the two sees the other. */
+ * The sleep protocol needs one total order of (store sleeping, load tail) against (store tail, load sleeping); both
+ * sides use sequentially consistent operations for exactly these four, so at least one of the two sees the other. */
 #include "adapters/ring/ring.h"
 
 #include <assert.h>

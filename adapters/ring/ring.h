@@ -5,8 +5,8 @@
  *
  *     popper:  for (;;) { while ((item = ring_pop(r))) work(item);  if (ring_sleep(r)) wait for the wake-up; }
  *
- * `wake` runs on the pusher's thread and must be callable from there; it may be called once too often, never too seldom.
- * The ring doesn't own what it carries. */
+ * `wake` runs on the pusher's thread and must be callable from there; it may be called once too often, never too
+ * seldom. The ring doesn't own what it carries. */
 #ifndef STEAD_ADAPTERS_RING_H
 #define STEAD_ADAPTERS_RING_H
 
@@ -40,7 +40,8 @@ void ring_free(struct ring *ring);
 bool ring_push(struct ring *ring, void *item);
 /* Popper: the oldest item, or NULL if empty. */
 void *ring_pop(struct ring *ring);
-/* Popper: true if it may sleep, because the ring is empty and the next push will wake; false if there is more to pop. */
+/* Popper: true if it may sleep, because the ring is empty and the next push will wake; false if there is more to pop.
+ */
 bool ring_sleep(struct ring *ring);
 /* Popper: it woke for another reason and will pop before it sleeps again; saves the pusher a needless wake. */
 void ring_awake(struct ring *ring);

@@ -12,8 +12,8 @@ struct pipes {
     int status[2];
 };
 
-/* Opens them all, our ends non-blocking; without `plugin` there is one output and no channel. 0, or errno, and then nothing
- * is open. */
+/* Opens them all, our ends non-blocking; without `plugin` there is one output and no channel. 0, or errno, and then
+ * nothing is open. */
 int pipes_open(struct pipes *pipes, bool plugin);
 void pipes_close(struct pipes *pipes);
 

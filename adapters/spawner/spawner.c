@@ -1,5 +1,5 @@
-/* The daemon's side: two lanes to the spawner process, one for the loop thread (never blocks: what the socket can't take
- * is queued here) and one for blocking runs (spawner_run.c). Answers on the loop's lane become events. */
+/* The daemon's side: two lanes to the spawner process, one for the loop thread (never blocks: what the socket can't
+ * take is queued here) and one for blocking runs (spawner_run.c). Answers on the loop's lane become events. */
 #include "adapters/spawner/spawner.h"
 
 #include "adapters/loop/loop.h"

@@ -2,11 +2,11 @@
  *
  * Purpose: the daemon runs threads and libraries that must not be forked, so it asks this small single-threaded process
  * instead. A child gets a session of its own, dies with the spawner, inherits nothing but the listed environment, stdin
- * from /dev/null, captured stdout and stderr, and (for plugins) one end of a stream socketpair as fd 3. The spawner dies
- * when the daemon does, and takes all children and their descendants along.
+ * from /dev/null, captured stdout and stderr, and (for plugins) one end of a stream socketpair as fd 3. The spawner
+ * dies when the daemon does, and takes all children and their descendants along.
  *
- * Ids are the caller's: any number that no living child of the same caller has. Unknown ids are ignored.
- * Requests of the loop thread are fire-and-forget; answers come as events through the loop.
+ * Ids are the caller's: any number that no living child of the same caller has. Unknown ids are ignored. Requests of
+ * the loop thread are fire-and-forget; answers come as events through the loop.
  *
  * Threads: spawner_start() and spawner_stop() by the main thread while no other uses the spawner; spawner_attach(),
  * spawner_spawn() and spawner_kill() by the loop thread; spawner_run() by any one thread at a time (others wait).
@@ -77,16 +77,16 @@ struct spawner_event {
 int spawner_start(const struct spawner_options *options, struct spawner **ret_spawner);
 /* Kills every child, ends the spawner and frees it; NULL is fine. */
 void spawner_stop(struct spawner *spawner);
-/* Kills every child and ends the process, so that a blocked spawner_run() returns -EPIPE. From any thread; spawner_stop()
- * must still follow. */
+/* Kills every child and ends the process, so that a blocked spawner_run() returns -EPIPE. From any thread;
+ * spawner_stop() must still follow. */
 void spawner_interrupt(struct spawner *spawner);
 /* Delivers events to `on_event` on the loop thread. Before any spawner_spawn(). */
 int spawner_attach(struct spawner *spawner, struct loop *loop,
                    void (*on_event)(void *owner, const struct spawner_event *event), void *owner);
 void spawner_detach(struct spawner *spawner);
 
-/* Asks for a plugin process with a channel on fd 3. -E2BIG or -EINVAL if the request is malformed, -EPIPE if the spawner
- * is gone; after 0, exactly one of STARTED or FAILED follows, and EXITED after STARTED. */
+/* Asks for a plugin process with a channel on fd 3. -E2BIG or -EINVAL if the request is malformed, -EPIPE if the
+ * spawner is gone; after 0, exactly one of STARTED or FAILED follows, and EXITED after STARTED. */
 int spawner_spawn(struct spawner *spawner, uint32_t id, const struct spawner_program *program);
 /* Signals the child's whole process group, even if it is still being started. */
 void spawner_kill(struct spawner *spawner, uint32_t id, int signal);

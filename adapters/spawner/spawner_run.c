@@ -1,5 +1,6 @@
 /* Blocking runs, for compilers: the calling thread owns the run lane, asks for the child, collects its output and waits
- * for its exit, with a deadline on the monotonic clock. When time is up the group is killed, which also closes the output. */
+ * for its exit, with a deadline on the monotonic clock. When time is up the group is killed, which also closes the
+ * output. */
 #include "adapters/spawner/client.h"
 #include "adapters/spawner/message.h"
 

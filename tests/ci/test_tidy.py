@@ -47,12 +47,12 @@ class Tidy(SampleTree):
         self.judge("core/a.c", OPENING + "int x;\n" * 398, OPENING + "int x;\n" * 399, "file-length: 401 lines")
 
     def test_opening(self):
-        self.judge("core/a.c", OPENING, "/* One line. */\nint x;\n", "core/a.c:1: opening")
+        self.judge("core/a.c", OPENING, "/* The allocator. */\nint x;\n", "core/a.c:1: opening")
         guard = "#ifndef STEAD_CORE_A_H\n#define STEAD_CORE_A_H\n#endif\n"
         self.write("core/a.c", OPENING)
-        self.judge("core/a.h", "/* One line. */\n" + guard, guard, "core/a.h:1: opening")
-        self.write("core/a.h", "/* One line. */\n" + guard)
-        self.judge("core/a.c", "// One.\n// Two.\n", "#include <stdint.h>\n" + OPENING, "opening")
+        self.judge("core/a.h", "/* What rows are. */\n" + guard, guard, "core/a.h:1: opening")
+        self.write("core/a.h", "/* What rows are. */\n" + guard)
+        self.judge("core/a.c", "// One row a line,\n// the newest first.\n", "#include <stdint.h>\n" + OPENING, "opening")
 
     def test_line_length(self):
         self.judge("core/a.c", OPENING + "/" * 120 + "\n", OPENING + "/" * 121 + "\n", "core/a.c:3: line-length: 121")

@@ -1,5 +1,5 @@
-/* Header values: what decodes is UTF-8, and its encoding decodes to the same. The input, split at newlines, is also read
- * as the headers of a message ("name: value" lines up to an empty line, then the body). */
+/* Header values: what decodes is UTF-8, and its encoding decodes to the same. The input, split at newlines, is also
+ * read as the headers of a message ("name: value" lines up to an empty line, then the body). */
 #include "adapters/cloudevents/cloudevents.h"
 
 #include <stdlib.h>

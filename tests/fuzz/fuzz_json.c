@@ -1,4 +1,5 @@
-/* Structured mode: whatever is accepted is a valid event, is written as valid JSON, and reads back as the same event. */
+/* Structured mode: whatever is accepted is a valid event, is written as valid JSON, and reads back as the same event.
+ */
 #include "adapters/cloudevents/cloudevents.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* gRPC request messages of every method: any bytes are decoded or refused, within the arena's cap; what is decoded to an
- * execute request holds a well-formed packed event and a name. */
+/* gRPC request messages of every method: any bytes are decoded or refused, within the arena's cap; what is decoded to
+ * an execute request holds a well-formed packed event and a name. */
 #include <stdlib.h>
 
 #include "adapters/grpc/rpc_decode.h"

@@ -1,6 +1,6 @@
-/* Runs a fuzz target without libFuzzer: over every file of the corpus folder, over each file's prefixes, and over a fixed
- * number of mutations drawn from a fixed seed, so that every run does the same. Fails (by the target's abort or by a
- * sanitizer) on the first input that breaks a rule; an empty corpus is a failure too. */
+/* Runs a fuzz target without libFuzzer: over every file of the corpus folder, over each file's prefixes, and over a
+ * fixed number of mutations drawn from a fixed seed, so that every run does the same. Fails (by the target's abort or
+ * by a sanitizer) on the first input that breaks a rule; an empty corpus is a failure too. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* The configuration: units, precedence, and the exact text of every kind of problem. Also fails when the generated pages
- * in docs/reference are stale. */
+/* The configuration: units, precedence, and the exact text of every kind of problem. Also fails when the generated
+ * pages in docs/reference are stale. */
 #include "adapters/config/config.h"
 #include "adapters/config/config_internal.h"
 

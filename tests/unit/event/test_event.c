@@ -1,4 +1,5 @@
-/* Attribute blocks and packed events: what is built reads back, and malformed bytes end a walk instead of leaving it. */
+/* Attribute blocks and packed events: what is built reads back, and malformed bytes end a walk instead of leaving it.
+ */
 #include "adapters/event/event.h"
 
 #include <setjmp.h>

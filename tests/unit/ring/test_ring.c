@@ -1,4 +1,5 @@
-/* The ring alone, and between two threads that sleep and wake each other; the second half is for the thread sanitizer. */
+/* The ring alone, and between two threads that sleep and wake each other; the second half is for the thread sanitizer.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
