@@ -249,7 +249,7 @@ static void pump_arm(struct core *core, uint32_t index, bool wanted)
         start = start > core->now_ns ? start : core->now_ns + function->start_ns + 1;
         due = start < due ? start : due;
     }
-    if (function->attend_ns < due) {
+    if (!core->draining && function->attend_ns < due) {
         due = function->attend_ns;
     }
     timer_set(core, timer_of_function(core, index), due);
