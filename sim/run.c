@@ -9,7 +9,7 @@
 
 #include "sim/panic.h"
 
-enum { FAULT_SECONDS_MAX = 1800, QUIET_SECONDS_MAX = 3600, UNMET_EVERY = 16 };
+enum { FAULT_SECONDS_MAX = 1800, QUIET_SECONDS_MAX = 3600, UNMET_EVERY = 16, AT_ONCE_MAX = 100000, STEPS_FACTOR_MAX = 40 };
 
 static bool make_nodes(struct world *world)
 {
@@ -215,8 +215,23 @@ static void event_of_world(struct world *world, const struct event *event)
     }
 }
 
+/* Work that makes work without time passing, or without end, would never come to the last judgement. */
+static void judge_progress(struct world *world, const struct event *event)
+{
+    world->at_once = event->at == world->now ? world->at_once + 1 : 0;
+    if (world->at_once > AT_ONCE_MAX) {
+        world_violation(world, "L10", "%d events and time stands still; the last is of kind %u for node %u", AT_ONCE_MAX,
+                        event->kind, event->node);
+    }
+    if (world->steps > world->steps_target * STEPS_FACTOR_MAX) {
+        const char *unmet = finish_unmet(world);
+        world_violation(world, "L10", "%llu steps and no end: %s", (unsigned long long)world->steps, unmet != NULL ? unmet : "quiet");
+    }
+}
+
 static void world_handle(struct world *world, const struct event *event)
 {
+    judge_progress(world, event);
     world->now = event->at;
     enum event_kind kind = (enum event_kind)event->kind;
     if (event->incarnation == 0 || kind == EVENT_TO_BROKER) {

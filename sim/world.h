@@ -134,7 +134,7 @@ struct world {
     struct choices choices;
     struct kernel kernel;
     struct jet jet;
-    uint64_t now, steps, steps_target;
+    uint64_t now, steps, steps_target, at_once;
     bool healed;
     bool memory_short;
     uint64_t healed_ns, slow_until_ns, broker_up_ns;
