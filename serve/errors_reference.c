@@ -36,7 +36,7 @@ static void print_retry(int64_t after_ms)
 {
     if (after_ms == RPC_NEVER_RETRY) {
         printf("never");
-    } else if (after_ms >= 0) {
+    } else if (after_ms > 0) {
         printf("after %lld ms", (long long)after_ms);
     }
 }
