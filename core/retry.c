@@ -9,7 +9,8 @@ uint64_t retry_ceiling_ns(const struct settings *settings, uint32_t attempts)
 {
     ASSERT(attempts > 0);
     uint64_t ceiling = settings->retry_ns_base;
-    for (uint32_t i = 1; i < attempts && ceiling < settings->retry_ns_max; i++) {
+    uint32_t doublings = attempts - 1 < 64 ? attempts - 1 : 64; /* A base of 0 never gets there. */
+    for (uint32_t i = 0; i < doublings && ceiling < settings->retry_ns_max; i++) {
         ceiling = ceiling > UINT64_MAX / 2 ? UINT64_MAX : ceiling * 2;
     }
     return ceiling < settings->retry_ns_max ? ceiling : settings->retry_ns_max;
