@@ -4,12 +4,13 @@ KINDS = ("nats-server", "service", "spawner", "workers", "load")
 
 
 def table(head, rows):
-    """Columns as wide as their widest cell; the first is left-aligned, the others right."""
+    """Columns as wide as their widest cell: words to the left, numbers (what has a digit in every row) to the right."""
     cells = [[str(cell) for cell in row] for row in [head, *rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    words = [all(not row[column][:1].isdigit() and row[column] != "-" for row in cells[1:]) for column in range(len(head))]
     lines = []
     for row in cells:
-        line = [cell.ljust(width) if column == 0 else cell.rjust(width)
+        line = [cell.ljust(width) if column == 0 or words[column] else cell.rjust(width)
                 for column, (cell, width) in enumerate(zip(row, widths))]
         lines.append(("  " + "  ".join(line)).rstrip())
     return "\n".join(lines) + "\n"
@@ -29,11 +30,15 @@ def sim_text(sim):
             f" checks included ({sim['seeds']} seeds)\n")
 
 
+def callers_text(row):
+    return f"{row['callers']} caller" + ("s" if row["callers"] != 1 else "")
+
+
 def calls_table(rows):
     text = "\nDurable calls, closed loop; ratios are to the baseline of the same round (median of rounds)\n\n"
     last, lines = None, []
     for row in rows:
-        callers = f"{row['callers']} callers" if row["callers"] != last else ""
+        callers = callers_text(row) if row["callers"] != last else ""
         last = row["callers"]
         lines.append((callers, row["subject"], number(row["per_second"], 0), number(row["p50_us"] / 1e3, 3),
                       number(row["p90_us"] / 1e3, 3), number(row["p99_us"] / 1e3, 3), number(row["max_us"] / 1e3, 1),
@@ -47,7 +52,7 @@ def cpu_table(rows):
     lines = []
     for row in rows:
         spent = row["cpu_us_per_call"]
-        lines.append((f"{row['subject']}, {row['callers']} callers",
+        lines.append((f"{row['subject']}, {callers_text(row)}",
                       *(number(spent.get(kind), 1) for kind in KINDS), number(sum(spent.values()), 1)))
     return text + table(("", *KINDS, "all"), lines)
 
