@@ -1,0 +1,156 @@
+/* A health check opens the connection, so that a Stead that isn't there is told from a call that was refused, and the
+ * time of a call does not hold the time of connecting. Statuses become exit codes by one table. */
+#include "cli/client.h"
+
+#include "cli/document.h"
+#include "cli/say.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHECK_NS = 2000000000 };
+
+/* status, exit code, what to do */
+static const struct {
+    int status;
+    int code;
+    const char *advice;
+} meanings[] = {
+    { RPC_STATUS_INVALID_ARGUMENT, EXIT_USAGE, NULL },
+    { RPC_STATUS_NOT_FOUND, EXIT_USAGE, "what is deployed: stead function ls" },
+    { RPC_STATUS_ALREADY_EXISTS, EXIT_USAGE, "choose another --id or --name" },
+    { RPC_STATUS_OUT_OF_RANGE, EXIT_USAGE, NULL },
+    { RPC_STATUS_UNIMPLEMENTED, EXIT_USAGE, "this Stead is of another version: stead version" },
+    { RPC_STATUS_RESOURCE_EXHAUSTED, EXIT_TRY_AGAIN, "try again in a moment" },
+    { RPC_STATUS_DEADLINE_EXCEEDED, EXIT_TRY_AGAIN, "the same --id again gets the same result once it is there" },
+    { RPC_STATUS_ABORTED, EXIT_TRY_AGAIN, "try again" },
+    { RPC_STATUS_CANCELLED, EXIT_TRY_AGAIN, "try again" },
+    { RPC_STATUS_UNKNOWN, EXIT_TRY_AGAIN, "it may have run: the same --id again is safe" },
+    { RPC_STATUS_UNAVAILABLE, EXIT_UNAVAILABLE, "it did not start; what is wrong: stead doctor" },
+    { RPC_STATUS_PERMISSION_DENIED, EXIT_NOT_PERMITTED, NULL },
+    { RPC_STATUS_UNAUTHENTICATED, EXIT_NOT_PERMITTED, NULL },
+};
+
+const char *client_address(const struct arguments *arguments)
+{
+    const char *named = getenv("STEAD_ADDR");
+    return arguments_text(arguments, "addr", named != NULL && named[0] != '\0' ? named : "127.0.0.1:7600");
+}
+
+static void refusal_json(const struct rpc_reply *reply)
+{
+    struct document document = { 0 };
+    document_open(&document, '{');
+    document_key(&document, "ok");
+    document_truth(&document, false);
+    document_member(&document, "status", bytes_of(rpc_status_name(reply->status)));
+    document_member(&document, "reason", reply->reason);
+    document_member(&document, "message", reply->message);
+    if (reply->retry_after_ms >= 0) {
+        document_member_number(&document, "retry_after_ms", reply->retry_after_ms);
+    }
+    document_key(&document, "violations");
+    document_open(&document, '[');
+    for (size_t i = 0; i < reply->violation_count; i++) {
+        document_open(&document, '{');
+        document_member(&document, "field", reply->violations[i].key);
+        document_member(&document, "description", reply->violations[i].value);
+        document_close(&document, '}');
+    }
+    document_close(&document, ']');
+    document_close(&document, '}');
+    document_print(&document);
+}
+
+int client_exit_code(const struct rpc_reply *reply)
+{
+    if (reply->status == RPC_STATUS_OK) {
+        return reply->function_failed ? EXIT_SAID_NO : EXIT_DONE;
+    }
+    if (bytes_equal_text(reply->reason, "EVENT_TOO_LARGE")) {
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+        if (meanings[i].status == reply->status) {
+            return meanings[i].code;
+        }
+    }
+    return EXIT_SAID_NO;
+}
+
+static const char *advice_for(const struct rpc_reply *reply)
+{
+    if (bytes_equal_text(reply->reason, "EVENT_TOO_LARGE")) {
+        return "send less, or raise limits.eventSize and the broker's max_payload";
+    }
+    for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
+        if (meanings[i].status == reply->status) {
+            return meanings[i].advice;
+        }
+    }
+    return NULL;
+}
+
+/* "stead: NAME: <message> (NOT_FOUND, FUNCTION_NOT_FOUND)" and, below, the fields that are at fault. */
+static void refusal_say(const struct rpc_reply *reply, const char *name)
+{
+    fprintf(stderr, "%sstead:%s %s%s", say_colour(stderr, COLOUR_RED), say_colour(stderr, COLOUR_NONE),
+            name == NULL ? "" : name, name == NULL ? "" : ": ");
+    say_text(stderr, reply->message);
+    fprintf(stderr, " (%s%s", rpc_status_name(reply->status), reply->reason.length > 0 ? ", " : "");
+    say_text(stderr, reply->reason);
+    fputs(")\n", stderr);
+    for (size_t i = 0; i < reply->violation_count; i++) {
+        fputs("       ", stderr);
+        say_text(stderr, reply->violations[i].key);
+        fputs(": ", stderr);
+        say_text(stderr, reply->violations[i].value);
+        fputs("\n", stderr);
+    }
+    const char *advice = advice_for(reply);
+    if (advice != NULL) {
+        fprintf(stderr, "       %s\n", advice);
+    }
+}
+
+int client_refused(const struct arguments *arguments, struct rpc_reply *reply, const char *name)
+{
+    if (reply == NULL) {
+        say_error("out of memory");
+        return EXIT_TRY_AGAIN;
+    }
+    if (reply->status == RPC_STATUS_OK) {
+        say_error("the answer makes no sense here: is %s a Stead of this version?", client_address(arguments));
+        rpc_reply_free(reply);
+        return EXIT_SAID_NO;
+    }
+    if (arguments_has(arguments, "json")) {
+        refusal_json(reply);
+    }
+    refusal_say(reply, name);
+    int code = client_exit_code(reply);
+    rpc_reply_free(reply);
+    return code;
+}
+
+struct rpc_client *client_open(const struct arguments *arguments)
+{
+    bool serving;
+    const char *address = client_address(arguments);
+    struct rpc_client *client = rpc_client_connect(address);
+    struct rpc_reply *reply = client == NULL ? NULL : rpc_client_check(client, "", CHECK_NS, &serving);
+    /* Whoever answers anything else is there; the call itself then says more. */
+    bool absent =
+        reply == NULL || reply->status == RPC_STATUS_UNAVAILABLE || reply->status == RPC_STATUS_DEADLINE_EXCEEDED;
+    if (absent) {
+        if (arguments_has(arguments, "json") && reply != NULL) {
+            refusal_json(reply);
+        }
+        say_error("no Stead answers at %s", address);
+        say("       start one: stead dev (here) or stead serve; another address: --addr or STEAD_ADDR");
+        rpc_client_close(client);
+        client = NULL;
+    }
+    rpc_reply_free(reply);
+    return client;
+}

@@ -1,0 +1,35 @@
+/* `stead doctor`: is this broker, and is this machine, safe for functions?
+ *
+ * Checks add findings to one report: a level, what was looked at, what was seen, and what to do. Blocking; main thread. */
+#ifndef STEAD_CLI_DOCTOR_H
+#define STEAD_CLI_DOCTOR_H
+
+#include "adapters/config/config.h"
+#include "cli/command.h"
+
+enum level { LEVEL_OK, LEVEL_WARN, LEVEL_FAIL };
+
+enum { FINDINGS_MAX = 48 };
+
+struct finding {
+    enum level level;
+    char about[32];
+    char seen[240];
+    char advice[240]; /* "" for none */
+};
+
+struct report {
+    struct finding findings[FINDINGS_MAX];
+    size_t count;
+};
+
+/* Adds a finding whose `seen` is formatted; more than FINDINGS_MAX are dropped. */
+void report_add(struct report *report, enum level level, const char *about, const char *advice, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+void doctor_machine(struct report *report, const struct config *config, struct spawner *spawner);
+void doctor_broker(struct report *report, const struct config *config);
+
+int doctor_run(const struct arguments *arguments);
+
+#endif
