@@ -281,7 +281,7 @@ static void swarm_table(const struct arguments *arguments, const struct swarm_re
 {
     table_counters("faults", report->faults, FAULT_COUNT, name_of_fault);
     table_counters("effects", report->effects, EFFECT_COUNT, name_of_effect);
-    table_counters("results by end", report->ends + 1, END_COUNT - 1, name_of_end);
+    table_counters("results by end", report->ends, END_COUNT, name_of_end);
     table_counters("answers by reason", report->replies, REASON_COUNT, name_of_reason);
     for (uint32_t at = 0; at < report->failures_listed; at++) {
         failure_print(stdout, arguments, report->failure[at].seed, &report->failure[at].violation);

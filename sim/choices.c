@@ -72,7 +72,7 @@ static void choose_broker(struct drawer *drawer, struct choices *choices, uint64
     jet->retention_ns = choices->settings.call_budget_ns_max * pick(drawer, 2, 8) + 120 * SECOND;
     jet->messages_max = pick(drawer, 0, 3) == 0 ? (uint32_t)pick_scale(drawer, 16, 256) : 100000;
     jet->ack_pending_max = pick(drawer, 0, 3) == 0 ? (uint32_t)pick_scale(drawer, 2, 32) : 1000;
-    jet->requests_max = (uint32_t)(steps / 4 + 512);
+    jet->requests_max = (uint32_t)(steps / 2 + 512);
     jet->history_max = jet->requests_max * 2;
     jet->functions = choices->functions;
     jet->profile = (uint8_t)pick(drawer, JET_2_9, JET_2_10);
@@ -122,8 +122,9 @@ void choices_draw(uint64_t seed, uint64_t steps, struct choices *ret_choices)
     choose_broker(&drawer, ret_choices, steps);
     choose_faults(&drawer, ret_choices);
     ret_choices->latency_ns = pick_scale(&drawer, 20 * MICROSECOND, 8 * MILLISECOND);
-    ret_choices->arrival_ns_mean = pick_scale(&drawer, 500 * MICROSECOND, 200 * MILLISECOND);
-    ret_choices->run_ns_mean = pick_scale(&drawer, 100 * MICROSECOND, 200 * MILLISECOND);
+    ret_choices->run_ns_mean = pick_scale(&drawer, 100 * MICROSECOND, 400 * MILLISECOND);
+    /* From far too many calls for one worker to hardly any. */
+    ret_choices->arrival_ns_mean = 200 * MICROSECOND + ret_choices->run_ns_mean * pick_scale(&drawer, 1, 32) / 16;
     ret_choices->timer_late_ns = pick(&drawer, 0, 1) == 0 ? 0 : pick_scale(&drawer, 10 * MICROSECOND, 5 * MILLISECOND);
     ret_choices->clock_every_ns = pick_scale(&drawer, 2 * SECOND, 20 * SECOND);
     ret_choices->heartbeat_ns = SECOND;

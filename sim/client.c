@@ -1,9 +1,9 @@
 /* Clients. They come in an open loop, whatever the system's state, at any node that is up; some come back with an id that
  * they used before, some of those with another input; some leave; some have no patience; some go past our doors and
- * publish to the stream themselves, not always sense. */
+ * publish to the stream themselves, not always sense. Who is refused tells the others to wait a little. */
 #include "sim/world.h"
 
-enum { RAW_BACK = 64 };
+enum { RECENT = 64, REFUSED_PAUSE = 20 };
 
 static uint64_t digest_of(uint32_t request, bool other)
 {
@@ -29,7 +29,7 @@ static uint32_t request_pick(struct world *world, bool *ret_other)
     if (!again && count < world->requests_max) {
         return request_new(world);
     }
-    uint64_t reach = count < RAW_BACK ? count : RAW_BACK;
+    uint64_t reach = count < RECENT ? count : RECENT;
     *ret_other = again && world_strikes(world, FAULT_CLIENT_CONFLICT, count);
     return count - 1 - (uint32_t)world_draw_below(world, reach, count, PURPOSE_CALL, world->arrivals);
 }
@@ -99,7 +99,7 @@ void client_arrival(struct world *world)
         return;
     }
     uint32_t index = (uint32_t)draw_below(random, world->choices.nodes);
-    for (uint32_t tries = 0; tries < world->choices.nodes && world->nodes[index].state == NODE_DOWN; tries++) {
+    for (uint32_t tries = 0; tries < world->choices.nodes && world->nodes[index].state != NODE_UP; tries++) {
         index = (index + 1) % world->choices.nodes;
     }
     if (world->nodes[index].state != NODE_DOWN && world->nodes[index].paused_until_ns <= world->now) {
@@ -137,6 +137,9 @@ void client_reply(struct world *world, uint32_t index, const struct effect *effe
         world->calls_open--;
     }
     world->report->replies[effect->code < REASON_COUNT ? effect->code : 0]++;
+    if (call->certainly_not_started) {
+        world->calm_until_ns = world->now + REFUSED_PAUSE * world->choices.arrival_ns_mean;
+    }
 }
 
 void client_node_gone(struct world *world, uint32_t index)

@@ -68,7 +68,7 @@ static void arrived_result(struct world *world, const struct event *event)
     uint32_t request = event->content.request;
     struct jet_ack ack = { refusal(world, event), false, 0 };
     if (ack.code == 0) {
-        struct stored result = { .payload = event->second.payload, .digest = event->content.digest };
+        struct stored result = { .payload = event->second, .digest = event->content.digest };
         result.end = effect->end;
         result.reason = (uint8_t)effect->code;
         result.attempts = effect->count;
@@ -144,7 +144,7 @@ static void arrived_answer(struct world *world, const struct event *event)
         world_strikes(world, FAULT_ANSWER_LOST, event->node)) {
         return;
     }
-    struct stored stored = { .payload = event->second.payload, .digest = event->effect.reference };
+    struct stored stored = { .payload = event->second, .digest = event->effect.reference };
     stored.end = event->effect.end;
     stored.reason = (uint8_t)event->effect.code;
     stored.attempts = event->effect.count;

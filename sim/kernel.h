@@ -12,7 +12,7 @@
 #include "sim/jet.h"
 
 enum event_kind {
-    EVENT_TO_BROKER,    /* effect of `node` by `connection`; content, second */
+    EVENT_TO_BROKER,    /* effect of `node` by `connection` (0: the control connection); content, second */
     EVENT_FROM_BROKER,  /* input for `node` by `connection`; content */
     EVENT_INPUT,        /* input for `node` that no connection carries; content */
     EVENT_TICK,         /* the core of `node` asked for it */
@@ -41,9 +41,12 @@ struct event {
     uint16_t stream;
     uint32_t node, incarnation, connection;
     uint32_t number, stamp, execution;
-    struct input input;
-    struct effect effect;
-    struct content content, second;
+    uint64_t second; /* EVENT_TO_BROKER: payload of the effect's second blob */
+    union {
+        struct input input;
+        struct effect effect; /* EVENT_TO_BROKER */
+    };
+    struct content content;
 };
 
 struct kernel_entry {

@@ -1,6 +1,7 @@
 /* One run: the world is made, events are handled one by one until the faults are over, then until all is quiet.
  *
- * The faults end after `steps` core steps (or half an hour of simulated time, in a world where little happens). Then
+ * The faults end after `steps` core steps (or half an hour of simulated time, in a world where little happens, or when
+ * the clients run out of ids). Then
  * the world has an hour to become quiet; if it does not, the first thing that is missing is the violation. */
 #include "sim/world.h"
 
@@ -162,7 +163,9 @@ static void event_arrival(struct world *world)
         uint64_t mean = world->choices.arrival_ns_mean;
         uint64_t wait = mean / 4 + world_draw_below(world, mean * 3 / 2, world->arrivals, PURPOSE_ARRIVAL, 1);
         world_post(world, world->now + wait, EVENT_ARRIVAL);
-        client_arrival(world);
+        if (world->now >= world->calm_until_ns) {
+            client_arrival(world);
+        }
     }
 }
 
@@ -255,6 +258,7 @@ static void run_faults(struct world *world)
 {
     struct event event;
     while (world->steps < world->steps_target && world->now < FAULT_SECONDS_MAX * SECOND &&
+           world->requests_count < world->requests_max && world->calls_count < world->calls_max &&
            kernel_pop(&world->kernel, &event)) {
         world_handle(world, &event);
     }

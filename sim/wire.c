@@ -47,7 +47,7 @@ void wire_send(struct world *world, uint32_t index, const struct effect *effect)
         event->content = node->slots[effect->blob.slot].content;
     }
     if (effect->second.slot != 0) {
-        event->second = node->slots[effect->second.slot].content;
+        event->second = node->slots[effect->second.slot].content.payload;
     }
 }
 

@@ -137,7 +137,7 @@ struct world {
     uint64_t now, steps, steps_target, at_once;
     bool healed;
     bool memory_short;
-    uint64_t healed_ns, slow_until_ns, broker_up_ns;
+    uint64_t healed_ns, slow_until_ns, broker_up_ns, calm_until_ns;
     int64_t broker_offset_ns; /* the broker's wall clock minus simulated time */
     uint32_t connections, incarnations, executions, arrivals;
     struct node nodes[NODES_MAX];
