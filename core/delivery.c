@@ -143,10 +143,12 @@ static void delivery_admit(struct core *core, uint32_t index, const struct input
     uint64_t budget = input->as.delivery.budget_ns, most = core->settings.call_budget_ns_max;
     uint64_t unasked = core->settings.queue_ns_max == 0 ? most : core->settings.queue_ns_max;
     budget = budget == 0 ? unasked : budget > most ? most : budget;
+    uint64_t age = link_age_ns(core, input->as.delivery.stored_ns);
+    delivery->expires_ns = core->now_ns + (age < budget ? budget - age : 0);
     struct blob none = { 0 };
     if (input->code != REASON_NONE) {
         delivery_ended(core, index, END_FAILED, (enum reason)input->code, &none);
-    } else if (link_age_ns(core, input->as.delivery.stored_ns) > budget) {
+    } else if (age > budget) {
         delivery_ended(core, index, END_EXPIRED, REASON_QUEUE_TIMEOUT, &none);
     } else if (message_fresh(core, function_at(core, delivery->function), input)) {
         delivery_wait(core, index);
@@ -198,6 +200,14 @@ void delivery_arrived(struct core *core, const struct input *input)
     delivery_admit(core, index, input);
 }
 
+uint64_t delivery_time_left(struct core *core, uint32_t index)
+{
+    const struct delivery *delivery = delivery_at(core, index);
+    uint64_t timeout = function_at(core, delivery->function)->current.timeout_ns;
+    uint64_t left = delivery->expires_ns > core->now_ns ? delivery->expires_ns - core->now_ns : 0;
+    return left < timeout ? left : timeout;
+}
+
 void delivery_executed(struct core *core, uint32_t index, uint32_t worker, uint16_t stream)
 {
     struct delivery *delivery = delivery_at(core, index);
@@ -205,7 +215,7 @@ void delivery_executed(struct core *core, uint32_t index, uint32_t worker, uint1
     delivery->worker = worker;
     delivery->stream = stream;
     delivery->started_ns = core->now_ns;
-    delivery->deadline_ns = core->now_ns + function_at(core, delivery->function)->current.timeout_ns;
+    delivery->deadline_ns = core->now_ns + delivery_time_left(core, index);
     delivery_arm(core, index);
 }
 
@@ -240,6 +250,10 @@ static void delivery_overdue(struct core *core, uint32_t index)
         return;
     case DELIVERY_RUNNING:
         worker_abandon(core, delivery->worker, index);
+        if (delivery->expires_ns <= core->now_ns) {
+            delivery_ended(core, index, END_EXPIRED, REASON_DEADLINE_EXCEEDED, &none);
+            return;
+        }
         delivery_failed(core, index, REASON_EXECUTION_TIMEOUT, ERROR_RETRY, 0, &none);
         return;
     case DELIVERY_CLAIMING:

@@ -27,6 +27,8 @@ void delivery_become(struct core *core, uint32_t index, enum delivery_state next
 void delivery_issue(struct core *core, uint32_t index); /* sends the request that the present state waits for */
 void delivery_timer(struct core *core, uint32_t index);
 void delivery_arm(struct core *core, uint32_t index);
+/* How long it may run now: its function's timeout, or less if its own time is over before. */
+uint64_t delivery_time_left(struct core *core, uint32_t index);
 void delivery_executed(struct core *core, uint32_t index, uint32_t worker, uint16_t stream);
 void delivery_wait(struct core *core, uint32_t index);
 void delivery_requeue(struct core *core, uint32_t index);

@@ -85,7 +85,10 @@ static void pump_dispatch(struct core *core, uint32_t index)
     struct function *function = function_at(core, index);
     while (function->queue.count > 0 && function->ready.count > 0 && emit_room(core)) {
         uint32_t first = function->queue.first;
-        if (delivery_at(core, first)->needs_claim) {
+        struct blob none = { 0 };
+        if (delivery_at(core, first)->expires_ns <= core->now_ns) {
+            delivery_ended(core, first, END_EXPIRED, REASON_QUEUE_TIMEOUT, &none);
+        } else if (delivery_at(core, first)->needs_claim) {
             delivery_become(core, first, DELIVERY_CLAIMING); /* Back at the head of the queue once it is claimed. */
             delivery_issue(core, first);
         } else {

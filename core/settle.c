@@ -123,6 +123,8 @@ void delivery_ended(struct core *core, uint32_t index, enum end end, enum reason
     }
     delivery->end = (uint8_t)end;
     delivery->reason = (uint8_t)reason;
+    /* The run that ends here counts as an attempt for whoever reads the result, though nobody is charged for it. */
+    delivery->attempts += delivery->row.state == DELIVERY_RUNNING;
     if (MUTANT(1)) {
         delivery_ack(core, index); /* M01: ack before the result is stored; S5 must catch it */
     }
@@ -162,9 +164,9 @@ static void delivery_charged(struct core *core, uint32_t index)
         return;
     }
     uint64_t delay = retry_delay_ns(&core->settings, core->seed, delivery->request, delivery->attempts);
-    if (delivery->error_class == ERROR_THROTTLE) {
-        delay = delivery->after_ns < core->settings.call_budget_ns_max ? delivery->after_ns
-                                                                       : core->settings.call_budget_ns_max;
+    if (delivery->error_class == ERROR_THROTTLE || delivery->after_ns > delay) {
+        uint64_t most = core->settings.call_budget_ns_max;
+        delay = delivery->after_ns < most ? delivery->after_ns : most;
     }
     delivery_hand_back(core, index, delay);
 }

@@ -47,7 +47,7 @@ struct delivery {
     struct node node; /* in its function's queue or in its worker's list of running ones */
     struct blob message, result;
     struct key request;
-    uint64_t digest, sequence, operation, revision, nonce, extend_ns, deadline_ns, after_ns, started_ns;
+    uint64_t digest, sequence, operation, revision, nonce, extend_ns, deadline_ns, expires_ns, after_ns, started_ns;
 };
 
 struct worker {

@@ -17,7 +17,7 @@
     X(CHECKING, 1u << DELIVERY_READING | 1u << DELIVERY_BURYING)                                                       \
     X(READING, 1u << DELIVERY_QUEUED | 1u << DELIVERY_STORING)                                                         \
     X(CLAIMING, 1u << DELIVERY_READING | 1u << DELIVERY_QUEUED)                                                        \
-    X(QUEUED, 1u << DELIVERY_RUNNING | 1u << DELIVERY_CLAIMING | 1u << DELIVERY_CHARGING)                              \
+    X(QUEUED, 1u << DELIVERY_RUNNING | 1u << DELIVERY_CLAIMING | 1u << DELIVERY_CHARGING | 1u << DELIVERY_STORING)     \
     X(RUNNING, 1u << DELIVERY_STORING | 1u << DELIVERY_CHARGING | 1u << DELIVERY_QUEUED)                               \
     X(CHARGING, 1u << DELIVERY_RECHECKING | 1u << DELIVERY_STORING)                                                    \
     X(RECHECKING, 1u << DELIVERY_CHARGING | 1u << DELIVERY_STORING)                                                    \

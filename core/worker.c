@@ -140,7 +140,7 @@ void worker_execute(struct core *core, uint32_t index, uint32_t delivery)
     execute->blob = row->message;
     execute->count = row->attempts + 1;
     execute->stream = row->stream;
-    execute->amount = function_at(core, row->function)->current.timeout_ns;
+    execute->amount = delivery_time_left(core, delivery);
     execute->key = row->request;
 }
 
