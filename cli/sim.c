@@ -21,22 +21,21 @@ struct arguments {
     bool seeds_given, trace, json, swarm, stop;
 };
 
-static const char usage[] =
-    "usage: stead sim run   --seed N [--steps N] [--trace] [--json]\n"
-    "       stead sim swarm --seeds A..B [--jobs J] [--steps N] [--stop] [--json]\n"
-    "\n"
-    "  --seed N      the run to play; the same seed is the same run on every build\n"
-    "  --seeds A..B  all seeds from A to B\n"
-    "  --steps N     core steps after which the faults end (20000)\n"
-    "  --jobs J      threads (1)\n"
-    "  --stop        stop at the first violation\n"
-    "  --trace       tell the run line by line\n"
+static const char usage[] = "usage: stead sim run   --seed N [--steps N] [--trace] [--json]\n"
+                            "       stead sim swarm --seeds A..B [--jobs J] [--steps N] [--stop] [--json]\n"
+                            "\n"
+                            "  --seed N      the run to play; the same seed is the same run on every build\n"
+                            "  --seeds A..B  all seeds from A to B\n"
+                            "  --steps N     core steps after which the faults end (20000)\n"
+                            "  --jobs J      threads (1)\n"
+                            "  --stop        stop at the first violation\n"
+                            "  --trace       tell the run line by line\n"
 #ifdef STEAD_MUTANTS
-    "  --mutant N    switch planted bug N on (0: none)\n"
+                            "  --mutant N    switch planted bug N on (0: none)\n"
 #endif
-    "  --json        results as JSON\n"
-    "\n"
-    "exit status: 0 clean, 1 a violation was found, 2 usage\n";
+                            "  --json        results as JSON\n"
+                            "\n"
+                            "exit status: 0 clean, 1 a violation was found, 2 usage\n";
 
 static bool number_read(const char *text, const char **ret_rest, uint64_t *ret_number)
 {
@@ -83,10 +82,10 @@ static bool option_seeds(const char *text, struct arguments *arguments)
 static bool option_read(struct arguments *arguments, char **argv, int *at)
 {
     const char *name = argv[*at], *value = argv[*at + 1];
-    bool *const flag = strcmp(name, "--json") == 0                          ? &arguments->json
+    bool *const flag = strcmp(name, "--json") == 0                         ? &arguments->json
                        : strcmp(name, "--trace") == 0 && !arguments->swarm ? &arguments->trace
                        : strcmp(name, "--stop") == 0 && arguments->swarm   ? &arguments->stop
-                                                                            : NULL;
+                                                                           : NULL;
     if (flag != NULL) {
         *flag = true;
         return true;
@@ -138,11 +137,12 @@ static bool arguments_read(int argc, char **argv, struct arguments *ret_argument
 
 /* -- output -- */
 
-static void failure_print(FILE *out, const struct arguments *arguments, uint64_t seed, const struct sim_violation *violation)
+static void failure_print(FILE *out, const struct arguments *arguments, uint64_t seed,
+                          const struct sim_violation *violation)
 {
     const char *program = arguments->mutant != 0 ? "stead-mutants" : "stead sim";
-    fprintf(out, "FAIL %s seed=%" PRIu64 " step=%" PRIu64 " t=%.3fs : %s | reproduce: %s run --seed %" PRIu64, violation->id,
-            seed, violation->step, (double)violation->at_ns / 1e9, violation->why, program, seed);
+    fprintf(out, "FAIL %s seed=%" PRIu64 " step=%" PRIu64 " t=%.3fs : %s | reproduce: %s run --seed %" PRIu64,
+            violation->id, seed, violation->step, (double)violation->at_ns / 1e9, violation->why, program, seed);
     if (arguments->steps != SIM_STEPS_DEFAULT) {
         fprintf(out, " --steps %" PRIu64, arguments->steps);
     }
@@ -154,8 +154,8 @@ static void failure_print(FILE *out, const struct arguments *arguments, uint64_t
 
 static void json_violation(uint64_t seed, const struct sim_violation *violation)
 {
-    printf("{\"id\":\"%s\",\"seed\":%" PRIu64 ",\"step\":%" PRIu64 ",\"t_ns\":%" PRIu64 ",\"why\":\"", violation->id, seed,
-           violation->step, violation->at_ns);
+    printf("{\"id\":\"%s\",\"seed\":%" PRIu64 ",\"step\":%" PRIu64 ",\"t_ns\":%" PRIu64 ",\"why\":\"", violation->id,
+           seed, violation->step, violation->at_ns);
     for (const char *at = violation->why; *at != 0; at++) {
         if (*at == '"' || *at == '\\') {
             putchar('\\');
@@ -208,10 +208,10 @@ static void json_run(const struct sim_report *report)
     }
     printf("],\"events\":%" PRIu64 ",\"simulated_ns\":%" PRIu64 ",\"instances\":%u,\"functions\":%u", report->events,
            report->simulated_ns, report->nodes, report->functions);
-    printf(",\"calls\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"executions\":%" PRIu64, report->calls,
-           report->requests, report->accepted, report->executions);
-    printf(",\"redeliveries\":%" PRIu64 ",\"resurrected\":%" PRIu64 ",\"duplicates_averted\":%" PRIu64, report->redeliveries,
-           report->resurrected, report->refused_results);
+    printf(",\"calls\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"executions\":%" PRIu64,
+           report->calls, report->requests, report->accepted, report->executions);
+    printf(",\"redeliveries\":%" PRIu64 ",\"resurrected\":%" PRIu64 ",\"duplicates_averted\":%" PRIu64,
+           report->redeliveries, report->resurrected, report->refused_results);
     json_counters("ends", report->ends, END_COUNT, name_of_end);
     json_counters("replies", report->replies, REASON_COUNT, name_of_reason);
     json_counters("faults", report->faults, FAULT_COUNT, name_of_fault);
@@ -233,10 +233,10 @@ static int run_main(const struct arguments *arguments)
     if (arguments->json) {
         json_run(&report);
     } else if (clean) {
-        printf("ok seed=%" PRIu64 " steps=%" PRIu64 " t=%.3fs hash=%016" PRIx64 " : %" PRIu64 " requests accepted, %" PRIu64
-               " executions, %u instances\n",
-               report.seed, report.steps, (double)report.simulated_ns / 1e9, report.hash, report.accepted, report.executions,
-               report.nodes);
+        printf("ok seed=%" PRIu64 " steps=%" PRIu64 " t=%.3fs hash=%016" PRIx64 " : %" PRIu64
+               " requests accepted, %" PRIu64 " executions, %u instances\n",
+               report.seed, report.steps, (double)report.simulated_ns / 1e9, report.hash, report.accepted,
+               report.executions, report.nodes);
     } else {
         failure_print(stdout, arguments, report.seed, &report.violation);
     }
@@ -263,11 +263,13 @@ static void bar_draw(void *owner, const struct swarm_report *so_far)
     static const char full[] = "########################";
     double seconds = seconds_since(&bar->begun);
     int filled = (int)(so_far->seeds * (sizeof(full) - 1) / bar->seeds);
-    fprintf(stderr, "\r[%-24.*s] %" PRIu64 "/%" PRIu64 " seeds, %.0f seeds/s, %.2f M steps/s, %" PRIu64 " failed ", filled, full,
-            so_far->seeds, bar->seeds, (double)so_far->seeds / seconds, (double)so_far->steps / seconds / 1e6, so_far->failures);
+    fprintf(stderr, "\r[%-24.*s] %" PRIu64 "/%" PRIu64 " seeds, %.0f seeds/s, %.2f M steps/s, %" PRIu64 " failed ",
+            filled, full, so_far->seeds, bar->seeds, (double)so_far->seeds / seconds,
+            (double)so_far->steps / seconds / 1e6, so_far->failures);
 }
 
-static void table_counters(const char *title, const uint64_t *counters, uint32_t count, const char *(*name_of)(uint32_t))
+static void table_counters(const char *title, const uint64_t *counters, uint32_t count,
+                           const char *(*name_of)(uint32_t))
 {
     uint32_t column = 0;
     printf("%s\n", title);
@@ -286,9 +288,10 @@ static void swarm_table(const struct arguments *arguments, const struct swarm_re
     for (uint32_t at = 0; at < report->failures_listed; at++) {
         failure_print(stdout, arguments, report->failure[at].seed, &report->failure[at].violation);
     }
-    printf("%" PRIu64 " seeds, %" PRIu64 " clean, %" PRIu64 " failed; %.1f M steps, %.1f h simulated, %.1f s, %.2f M steps/s\n",
-           report->seeds, report->clean, report->failures, (double)report->steps / 1e6, (double)report->simulated_ns / 3.6e12,
-           seconds, (double)report->steps / seconds / 1e6);
+    printf("%" PRIu64 " seeds, %" PRIu64 " clean, %" PRIu64
+           " failed; %.1f M steps, %.1f h simulated, %.1f s, %.2f M steps/s\n",
+           report->seeds, report->clean, report->failures, (double)report->steps / 1e6,
+           (double)report->simulated_ns / 3.6e12, seconds, (double)report->steps / seconds / 1e6);
 }
 
 static void swarm_json(const struct swarm_report *report, double seconds)
@@ -317,9 +320,14 @@ static int swarm_main(const struct arguments *arguments)
     clock_gettime(CLOCK_MONOTONIC, &bar.begun);
     bool tty = isatty(STDERR_FILENO) == 1;
     struct swarm_options options = {
-        .first = arguments->first, .last = arguments->last, .steps = arguments->steps, .jobs = (uint32_t)arguments->jobs,
-        .mutant = (uint32_t)arguments->mutant, .stop_at_failure = arguments->stop,
-        .progress = tty ? bar_draw : NULL, .owner = &bar,
+        .first = arguments->first,
+        .last = arguments->last,
+        .steps = arguments->steps,
+        .jobs = (uint32_t)arguments->jobs,
+        .mutant = (uint32_t)arguments->mutant,
+        .stop_at_failure = arguments->stop,
+        .progress = tty ? bar_draw : NULL,
+        .owner = &bar,
     };
     static struct swarm_report report;
     bool ok = swarm_run(&options, &report);

@@ -95,7 +95,8 @@ static void hash_fields(struct world *world, const struct input *input)
 void digest_input(struct world *world, uint32_t index, const struct input *input)
 {
     world->report->inputs[input->kind]++;
-    world_hash(world, (uint64_t)index << 56 | (uint64_t)input->kind << 48 | (uint64_t)input->outcome << 40 | input->code);
+    world_hash(world,
+               (uint64_t)index << 56 | (uint64_t)input->kind << 48 | (uint64_t)input->outcome << 40 | input->code);
     world_hash(world, input->now_ns);
     world_hash(world, (uint64_t)input->wall_ns);
     world_hash(world, input->answers);

@@ -179,7 +179,8 @@ static void arrived_ledger_put(struct world *world, const struct event *event)
     struct ledger entry = { 0, effect->amount, effect->count, effect->starts };
     bool refused = jet_ledger_put(&world->jet, request, effect->reference, &entry) != 0;
     if (!refused && entry.attempts < before) {
-        world_violation(world, "S4", "the ledger of R%u goes back from %u to %u attempts", request, before, entry.attempts);
+        world_violation(world, "S4", "the ledger of R%u goes back from %u to %u attempts", request, before,
+                        entry.attempts);
     }
     if (!refused && entry.attempts > before + 1) {
         world_violation(world, "S4", "the ledger of R%u jumps from %u to %u attempts", request, before, entry.attempts);

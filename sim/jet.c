@@ -135,7 +135,8 @@ static void pull_release(struct jet *jet, struct pull *pull)
 }
 
 /* Takes those pulls out that `connection` made (0: all) or, if `number` is not 0, that one; `code` 0 ends them silently. */
-static void pulls_end(struct jet *jet, struct jet_consumer *consumer, uint32_t connection, uint32_t number, uint16_t code)
+static void pulls_end(struct jet *jet, struct jet_consumer *consumer, uint32_t connection, uint32_t number,
+                      uint16_t code)
 {
     struct jet_list all = consumer->pulls;
     consumer->pulls = (struct jet_list){ 0, 0 };

@@ -14,10 +14,10 @@
 
 enum {
     JET_FUNCTIONS_MAX = 7,
-    JET_PULLS_MAX = 512,       /* waiting pulls of one consumer, the server's max_waiting */
-    JET_WRONG_LAST = 10071,    /* "wrong last sequence" */
-    JET_FULL = 10077,          /* "maximum messages exceeded" */
-    JET_NO_RESOURCES = 10023,  /* "insufficient resources" */
+    JET_PULLS_MAX = 512,      /* waiting pulls of one consumer, the server's max_waiting */
+    JET_WRONG_LAST = 10071,   /* "wrong last sequence" */
+    JET_FULL = 10077,         /* "maximum messages exceeded" */
+    JET_NO_RESOURCES = 10023, /* "insufficient resources" */
     JET_EXPIRED = 408,
     JET_CONSUMER_GONE = 409,
     JET_NO_RESPONDERS = 503,
@@ -34,8 +34,8 @@ struct content {
     uint64_t budget_ns; /* of a request; 0 none */
     uint64_t sequence;  /* of a message, in the request stream */
     uint32_t request, function;
-    uint32_t call;        /* MESSAGE: the call that published it, plus one; 0: a raw publisher */
-    uint32_t gateway;     /* MESSAGE: incarnation of the node that waits for the answer; 0 none */
+    uint32_t call;    /* MESSAGE: the call that published it, plus one; 0: a raw publisher */
+    uint32_t gateway; /* MESSAGE: incarnation of the node that waits for the answer; 0 none */
     uint32_t gateway_node;
     uint32_t attempts;
     uint32_t epoch; /* of the connection that brought it */
@@ -154,7 +154,8 @@ bool jet_waits(const struct jet *jet, uint32_t connection); /* whether it has a 
 void jet_due(struct jet *jet, uint64_t now_ns, enum jet_timer timer, uint32_t number, uint32_t stamp);
 
 /* -- results, dead letters, ledger: 0 or an error code -- */
-uint16_t jet_store_result(struct jet *jet, uint64_t now_ns, uint32_t request, const struct stored *result, bool create_only);
+uint16_t jet_store_result(struct jet *jet, uint64_t now_ns, uint32_t request, const struct stored *result,
+                          bool create_only);
 const struct stored *jet_result(const struct jet *jet, uint64_t now_ns, uint32_t request); /* NULL: none */
 uint16_t jet_store_dead(struct jet *jet, uint32_t request);
 uint16_t jet_ledger_put(struct jet *jet, uint32_t request, uint64_t revision, struct ledger *entry);

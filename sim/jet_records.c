@@ -12,7 +12,8 @@ static bool result_lives(const struct jet *jet, uint64_t now_ns, uint32_t reques
     return stored->present && now_ns - stored->stored_ns < jet->settings.retention_ns;
 }
 
-uint16_t jet_store_result(struct jet *jet, uint64_t now_ns, uint32_t request, const struct stored *result, bool create_only)
+uint16_t jet_store_result(struct jet *jet, uint64_t now_ns, uint32_t request, const struct stored *result,
+                          bool create_only)
 {
     struct stored *stored = &jet->stored[request];
     if (create_only && result_lives(jet, now_ns, request)) {

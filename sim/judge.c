@@ -28,7 +28,8 @@ static struct slot *judge_message(struct world *world, uint32_t index, const str
 {
     struct slot *slot = judge_blob(world, index, effect->blob);
     if (slot == NULL || slot->content.kind != CONTENT_MESSAGE) {
-        world_violation(world, "B1", "%c: %s without a message", letter(index), effect_name((enum effect_kind)effect->kind));
+        world_violation(world, "B1", "%c: %s without a message", letter(index),
+                        effect_name((enum effect_kind)effect->kind));
     }
     return slot;
 }
@@ -72,7 +73,9 @@ static void note_outstanding(struct world *world, uint32_t index, const struct i
             node->notes[row].outstanding = 0;
         }
     } else if (note != NULL && input->epoch == node->link.epoch && node->link.told_up) {
-        uint32_t less = input->kind == INPUT_DELIVERY ? 1 : input->kind == INPUT_PULL_ENDED ? input->as.pull.unfilled : 0;
+        uint32_t less = input->kind == INPUT_DELIVERY     ? 1
+                        : input->kind == INPUT_PULL_ENDED ? input->as.pull.unfilled
+                                                          : 0;
         bool gone = input->kind == INPUT_PULL_ENDED && input->code == JET_CONSUMER_GONE; /* and all its pulls with it */
         note->outstanding -= less < note->outstanding && !gone ? less : note->outstanding;
     }
@@ -112,7 +115,8 @@ static void judge_token(struct world *world, uint32_t index, const struct effect
     const struct link *link = &world->nodes[index].link;
     if (effect->epoch != link->epoch || slot->content.epoch != effect->epoch || !link->told_up) {
         world_violation(world, "S5", "%c uses a token of connection %u on connection %u: %s of R%u", letter(index),
-                        slot->content.epoch, effect->epoch, effect_name((enum effect_kind)effect->kind), slot->content.request);
+                        slot->content.epoch, effect->epoch, effect_name((enum effect_kind)effect->kind),
+                        slot->content.request);
     }
     if (slot->verdicts != 0) {
         world_violation(world, "S5", "%c: %s of R%u after its verdict", letter(index),
@@ -124,7 +128,8 @@ static void judge_token(struct world *world, uint32_t index, const struct effect
 static void judge_delay(struct world *world, const struct slot *slot, uint64_t delay_ns)
 {
     const struct settings *settings = &world->choices.settings;
-    uint64_t most = settings->retry_ns_max > settings->publish_timeout_ns ? settings->retry_ns_max : settings->publish_timeout_ns;
+    uint64_t most =
+        settings->retry_ns_max > settings->publish_timeout_ns ? settings->retry_ns_max : settings->publish_timeout_ns;
     most = slot->after_ns > most ? slot->after_ns : most;
     if (delay_ns > most) {
         world_violation(world, "S4", "R%u is handed back for %llu ms, longer than any backoff", slot->content.request,
@@ -158,7 +163,8 @@ static void judge_result(struct world *world, uint32_t index, const struct effec
     uint32_t request = message->content.request;
     uint32_t attempts_max = 1u + world->functions[message->content.function].retries_max;
     if (effect->count > attempts_max) {
-        world_violation(world, "S4", "R%u has %u charged attempts, %u are allowed", request, effect->count, attempts_max);
+        world_violation(world, "S4", "R%u has %u charged attempts, %u are allowed", request, effect->count,
+                        attempts_max);
     }
     if (effect->end == END_NONE || effect->end >= END_COUNT) {
         world_violation(world, "S1", "R%u ends without an end", request);
@@ -188,11 +194,13 @@ static void judge_told(struct world *world, uint32_t request, const struct effec
     const struct stored *stored = &world->jet.stored[request];
     uint64_t payload = result == NULL ? 0 : result->content.payload;
     if (stored->count == 0) {
-        world_violation(world, "S5", "the caller of R%u is told %s before it is stored", request, end_name(effect->end));
+        world_violation(world, "S5", "the caller of R%u is told %s before it is stored", request,
+                        end_name(effect->end));
     }
     if (stored->end != effect->end || stored->payload != payload) {
-        world_violation(world, "S2", "a caller of R%u is told %s %llu, stored is %s %llu", request, end_name(effect->end),
-                        (unsigned long long)payload, end_name(stored->end), (unsigned long long)stored->payload);
+        world_violation(world, "S2", "a caller of R%u is told %s %llu, stored is %s %llu", request,
+                        end_name(effect->end), (unsigned long long)payload, end_name(stored->end),
+                        (unsigned long long)stored->payload);
     }
 }
 
@@ -220,7 +228,8 @@ static void judge_reply(struct world *world, uint32_t index, const struct effect
         }
         call->certainly_not_started = certainly_not_started(effect->code);
         if (call->certainly_not_started && call->executed) {
-            world_violation(world, "S7", "%c says %s for R%u, which ran", letter(index), reason_name(effect->code), call->request);
+            world_violation(world, "S7", "%c says %s for R%u, which ran", letter(index), reason_name(effect->code),
+                            call->request);
         }
         return;
     }
@@ -245,7 +254,8 @@ static void judge_start(struct world *world, uint32_t index, const struct effect
     }
     for (uint32_t at = 0; at < WORKERS_MAX; at++) {
         const struct worker *worker = &node->workers[at];
-        same += worker->state != PROCESS_NONE && worker->function == function && worker->version == (uint32_t)effect->key.hi;
+        same += worker->state != PROCESS_NONE && worker->function == function &&
+                worker->version == (uint32_t)effect->key.hi;
     }
     /* One more than workers_max: the probe of a version that was removed and put back while its workers still ran. */
     if (same > world->functions[function].workers_max) {
@@ -269,7 +279,8 @@ static void judge_execute(struct world *world, uint32_t index, const struct effe
     uint16_t most = world->functions[worker->function].concurrency;
     most = most < worker->concurrency ? most : worker->concurrency;
     if (worker->busy >= most) {
-        world_violation(world, "E1", "%c runs %u at once on a worker that takes %u", letter(index), worker->busy + 1, most);
+        world_violation(world, "E1", "%c runs %u at once on a worker that takes %u", letter(index), worker->busy + 1,
+                        most);
     }
     for (uint32_t at = 0; at < STREAMS_MAX; at++) {
         if (worker->running[at].used && worker->running[at].stream == effect->stream) {

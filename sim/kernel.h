@@ -12,12 +12,12 @@
 #include "sim/jet.h"
 
 enum event_kind {
-    EVENT_TO_BROKER,    /* effect of `node` by `connection` (0: the control connection); content, second */
-    EVENT_FROM_BROKER,  /* input for `node` by `connection`; content */
-    EVENT_INPUT,        /* input for `node` that no connection carries; content */
-    EVENT_TICK,         /* the core of `node` asked for it */
-    EVENT_CONNECT,      /* `node` tries to connect */
-    EVENT_CONNECT_TOLD, /* LINK_UP arrives */
+    EVENT_TO_BROKER,            /* effect of `node` by `connection` (0: the control connection); content, second */
+    EVENT_FROM_BROKER,          /* input for `node` by `connection`; content */
+    EVENT_INPUT,                /* input for `node` that no connection carries; content */
+    EVENT_TICK,                 /* the core of `node` asked for it */
+    EVENT_CONNECT,              /* `node` tries to connect */
+    EVENT_CONNECT_TOLD,         /* LINK_UP arrives */
     EVENT_CONNECTION_FORGOTTEN, /* the broker notices that `connection` is gone */
     EVENT_HEARTBEAT,
     EVENT_CLOCK,

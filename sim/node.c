@@ -90,7 +90,8 @@ bool node_boot(struct world *world, uint32_t index)
     for (uint32_t function = 0; function < choices->functions; function++) {
         node_set_function(world, index, function);
     }
-    wire_connect_later(world, index, world_draw_below(world, 50 * MILLISECOND, index, PURPOSE_RECONNECT, node->incarnation));
+    wire_connect_later(world, index,
+                       world_draw_below(world, 50 * MILLISECOND, index, PURPOSE_RECONNECT, node->incarnation));
     return true;
 }
 

@@ -19,8 +19,8 @@ static void perform_build(struct world *world, uint32_t index, const struct effe
     uint32_t function = function_of_key(world, effect->key);
     uint64_t delay = world_draw_below(world, 400 * MILLISECOND, index, PURPOSE_FAULT_HOW, world->steps);
     struct input *built = complete_later(world, index, effect, delay, INPUT_BUILT);
-    bool fails = world->functions[function].build_fails &&
-                 (uint32_t)effect->key.hi == world->functions[function].version;
+    bool fails =
+        world->functions[function].build_fails && (uint32_t)effect->key.hi == world->functions[function].version;
     built->outcome = fails ? OUTCOME_REFUSED : OUTCOME_DONE;
     built->code = fails ? REASON_BUILD_FAILED : REASON_NONE;
 }
@@ -32,7 +32,8 @@ static void perform_ensure(struct world *world, uint32_t index, const struct eff
     bool lost = world->broker_up_ns > world->now || (!node->link.up && !world->healed);
     if (lost || world_strikes(world, FAULT_ENSURE_FAIL, index)) {
         bool refused = !lost && (world->steps & 1) == 0;
-        struct input *input = complete_later(world, index, effect, refused ? MILLISECOND : 2 * SECOND, INPUT_CONSUMER_READY);
+        struct input *input =
+            complete_later(world, index, effect, refused ? MILLISECOND : 2 * SECOND, INPUT_CONSUMER_READY);
         input->outcome = refused ? OUTCOME_REFUSED : OUTCOME_UNKNOWN;
         return;
     }

@@ -5,7 +5,16 @@
 
 #include <string.h>
 
-enum worker_news { NEWS_READY, NEWS_EXIT, NEWS_RESULT, NEWS_RETRY, NEWS_PERMANENT, NEWS_THROTTLE, NEWS_CRASH, NEWS_GARBAGE };
+enum worker_news {
+    NEWS_READY,
+    NEWS_EXIT,
+    NEWS_RESULT,
+    NEWS_RETRY,
+    NEWS_PERMANENT,
+    NEWS_THROTTLE,
+    NEWS_CRASH,
+    NEWS_GARBAGE
+};
 
 static struct worker *process_find(struct world *world, uint32_t index, struct handle handle)
 {
@@ -134,8 +143,8 @@ void process_kill(struct world *world, uint32_t index, const struct effect *effe
 {
     struct worker *worker = process_find(world, index, effect->about);
     if (worker != NULL) {
-        process_news(world, index, worker, world_draw_below(world, 20 * MILLISECOND, index, PURPOSE_WORKER, world->steps),
-                     NEWS_EXIT);
+        process_news(world, index, worker,
+                     world_draw_below(world, 20 * MILLISECOND, index, PURPOSE_WORKER, world->steps), NEWS_EXIT);
     }
 }
 

@@ -10,7 +10,13 @@
 
 #include "sim/panic.h"
 
-enum { FAULT_SECONDS_MAX = 1800, QUIET_SECONDS_MAX = 3600, UNMET_EVERY = 16, AT_ONCE_MAX = 100000, STEPS_FACTOR_MAX = 40 };
+enum {
+    FAULT_SECONDS_MAX = 1800,
+    QUIET_SECONDS_MAX = 3600,
+    UNMET_EVERY = 16,
+    AT_ONCE_MAX = 100000,
+    STEPS_FACTOR_MAX = 40
+};
 
 static bool make_nodes(struct world *world)
 {
@@ -42,7 +48,8 @@ static void make_functions(struct world *world)
         function->workers_max = (uint16_t)(1 + draw_below(draw_mix(random + 3), 4));
         function->timeout_ns = SECOND + draw_below(draw_mix(random + 4), 10 * SECOND);
         function->keep_alive_ns = SECOND + draw_below(draw_mix(random + 5), 60 * SECOND);
-        function->run_ns = world->choices.run_ns_mean / 2 + draw_below(draw_mix(random + 6), world->choices.run_ns_mean);
+        function->run_ns =
+            world->choices.run_ns_mean / 2 + draw_below(draw_mix(random + 6), world->choices.run_ns_mean);
     }
 }
 
@@ -223,12 +230,13 @@ static void judge_progress(struct world *world, const struct event *event)
 {
     world->at_once = event->at == world->now ? world->at_once + 1 : 0;
     if (world->at_once > AT_ONCE_MAX) {
-        world_violation(world, "L10", "%d events and time stands still; the last is of kind %u for node %u", AT_ONCE_MAX,
-                        event->kind, event->node);
+        world_violation(world, "L10", "%d events and time stands still; the last is of kind %u for node %u",
+                        AT_ONCE_MAX, event->kind, event->node);
     }
     if (world->steps > world->steps_target * STEPS_FACTOR_MAX) {
         const char *unmet = finish_unmet(world);
-        world_violation(world, "L10", "%llu steps and no end: %s", (unsigned long long)world->steps, unmet != NULL ? unmet : "quiet");
+        world_violation(world, "L10", "%llu steps and no end: %s", (unsigned long long)world->steps,
+                        unmet != NULL ? unmet : "quiet");
     }
 }
 
@@ -279,7 +287,8 @@ static void run_until_quiet(struct world *world)
             return;
         }
         if (world->now > world->healed_ns + QUIET_SECONDS_MAX * SECOND) {
-            world_violation(world, (char[]){ unmet[0], unmet[1], 0 }, "%s, %d s after the heal", unmet + 4, QUIET_SECONDS_MAX);
+            world_violation(world, (char[]){ unmet[0], unmet[1], 0 }, "%s, %d s after the heal", unmet + 4,
+                            QUIET_SECONDS_MAX);
         }
     }
 }

@@ -65,7 +65,7 @@ enum sim_fault {
 #define X(name, text) FAULT_##name,
     SIM_FAULTS(X)
 #undef X
-    FAULT_COUNT
+        FAULT_COUNT
 };
 
 const char *sim_fault_name(enum sim_fault fault); /* "LINK_CUT"; never NULL */
@@ -80,10 +80,10 @@ struct sim_options {
 };
 
 struct sim_violation {
-    char id[8];      /* "S2"; empty if there is none */
-    uint64_t step;   /* core steps so far */
-    uint64_t at_ns;  /* simulated time */
-    char why[160];   /* one line */
+    char id[8];     /* "S2"; empty if there is none */
+    uint64_t step;  /* core steps so far */
+    uint64_t at_ns; /* simulated time */
+    char why[160];  /* one line */
 };
 
 struct sim_report {

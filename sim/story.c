@@ -70,12 +70,14 @@ static void story_input_fields(const struct world *world, const struct input *in
         fprintf(out, " budget %llu ms", (unsigned long long)(input->as.call.budget_ns / MILLISECOND));
         return;
     case INPUT_DELIVERY:
-        fprintf(out, " try %u, after %llu", input->as.delivery.delivered, (unsigned long long)input->as.delivery.sequence);
+        fprintf(out, " try %u, after %llu", input->as.delivery.delivered,
+                (unsigned long long)input->as.delivery.sequence);
         return;
     case INPUT_RESULT:
     case INPUT_ANSWER:
         story_key(world, input->as.result.request);
-        fprintf(out, " %s %s", end_name((enum end)input->as.result.end), reason_name((enum reason)input->as.result.reason));
+        fprintf(out, " %s %s", end_name((enum end)input->as.result.end),
+                reason_name((enum reason)input->as.result.reason));
         return;
     case INPUT_LEDGER:
         fprintf(out, " revision %llu attempts %u starts %u", (unsigned long long)input->as.ledger.revision,
@@ -86,8 +88,8 @@ static void story_input_fields(const struct world *world, const struct input *in
         return;
     case INPUT_FUNCTION_SET:
         story_key(world, input->as.function.version);
-        fprintf(out, " retries %u, %u at once, %u workers", input->as.function.retries_max, input->as.function.concurrency,
-                input->as.function.workers_max);
+        fprintf(out, " retries %u, %u at once, %u workers", input->as.function.retries_max,
+                input->as.function.concurrency, input->as.function.workers_max);
         return;
     case INPUT_FUNCTION_REMOVED:
         story_key(world, input->as.function.name);
@@ -117,7 +119,8 @@ void story_input(const struct world *world, uint32_t index, const struct input *
     story_who(world, index, '<', input_name((enum input_kind)input->kind));
     story_handle(world, "", input->about);
     if (input->answers != 0) {
-        fprintf(out, " %s op %llx", input->outcome < 3 ? outcomes[input->outcome] : "?", (unsigned long long)input->answers);
+        fprintf(out, " %s op %llx", input->outcome < 3 ? outcomes[input->outcome] : "?",
+                (unsigned long long)input->answers);
     }
     if (input->code != 0) {
         fprintf(out, " code %u", input->code);

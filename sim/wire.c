@@ -129,7 +129,8 @@ void wire_cut(struct world *world, uint32_t index)
     story_event(world, "%c%u's connection %u is cut", 'a' + (int)index, node->incarnation, link->epoch);
     wire_break(world, index);
     if (link->told_up) {
-        struct event *event = world_post_node(world, world->now + how_long(world, index, 4, 50 * MILLISECOND), EVENT_INPUT, index);
+        struct event *event =
+            world_post_node(world, world->now + how_long(world, index, 4, 50 * MILLISECOND), EVENT_INPUT, index);
         event->input.kind = INPUT_LINK_DOWN;
         event->input.epoch = link->epoch;
     }
@@ -181,7 +182,8 @@ void wire_connect(struct world *world, uint32_t index)
     link->sent_ns = link->received_ns = world->now;
     link->up = true;
     link->connecting = false;
-    struct event *event = world_post_node(world, world->now + wire_latency(world, link, index), EVENT_CONNECT_TOLD, index);
+    struct event *event =
+        world_post_node(world, world->now + wire_latency(world, link, index), EVENT_CONNECT_TOLD, index);
     event->connection = link->connection;
     event->input.kind = INPUT_LINK_UP;
 }

@@ -14,7 +14,8 @@ uint64_t world_draw(const struct world *world, uint64_t entity, uint64_t purpose
     return draw(world->options.seed, entity, purpose, counter);
 }
 
-uint64_t world_draw_below(const struct world *world, uint64_t bound, uint64_t entity, uint64_t purpose, uint64_t counter)
+uint64_t world_draw_below(const struct world *world, uint64_t bound, uint64_t entity, uint64_t purpose,
+                          uint64_t counter)
 {
     return draw_below(world_draw(world, entity, purpose, counter), bound);
 }

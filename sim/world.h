@@ -31,8 +31,8 @@ enum blob_use { BLOB_FREE, BLOB_HELD };
 /* What the world remembers of one blob of one node; for a message also the story of its delivery. */
 struct slot {
     struct content content;
-    uint64_t since_ns;      /* when the core got it */
-    uint64_t after_ns;      /* the delay that the function asked for when it failed */
+    uint64_t since_ns; /* when the core got it */
+    uint64_t after_ns; /* the delay that the function asked for when it failed */
     uint32_t length;
     uint8_t use;      /* enum blob_use */
     uint8_t verdicts; /* ACK and HAND_BACK so far */
@@ -62,10 +62,10 @@ struct worker {
 
 /* One connection after another between a node and the broker. */
 struct link {
-    bool up, told_up;        /* up: at the broker; told_up: as the core was told */
+    bool up, told_up; /* up: at the broker; told_up: as the core was told */
     bool connecting;
-    uint32_t epoch;          /* of `connection`, as the core knows it */
-    uint32_t connection;     /* unique in the world; 0 none yet */
+    uint32_t epoch;      /* of `connection`, as the core knows it */
+    uint32_t connection; /* unique in the world; 0 none yet */
     uint32_t last_connection;
     uint64_t sends_until_ns; /* what arrives at the broker later than this is lost */
     uint64_t hears_until_ns; /* what arrives at the node later than this is lost */
@@ -172,7 +172,8 @@ enum world_draw {
 
 /* -- world.c: small things -- */
 uint64_t world_draw(const struct world *world, uint64_t entity, uint64_t purpose, uint64_t counter);
-uint64_t world_draw_below(const struct world *world, uint64_t bound, uint64_t entity, uint64_t purpose, uint64_t counter);
+uint64_t world_draw_below(const struct world *world, uint64_t bound, uint64_t entity, uint64_t purpose,
+                          uint64_t counter);
 /* Whether that fault strikes now, by its drawn rate; never once healed. Counts it. */
 bool world_strikes(struct world *world, enum sim_fault fault, uint64_t entity);
 _Noreturn void world_violation(struct world *world, const char *id, const char *format, ...)
@@ -180,7 +181,7 @@ _Noreturn void world_violation(struct world *world, const char *id, const char *
 struct event *world_post(struct world *world, uint64_t at, enum event_kind kind);
 struct event *world_post_node(struct world *world, uint64_t at, enum event_kind kind, uint32_t node);
 void world_hash(struct world *world, uint64_t value);
-uint32_t request_of_key(const struct world *world, struct key key); /* requests_count if it is a stranger's */
+uint32_t request_of_key(const struct world *world, struct key key);  /* requests_count if it is a stranger's */
 uint32_t function_of_key(const struct world *world, struct key key); /* FUNCTIONS_MAX if it is a stranger's */
 struct key version_key(uint32_t function, uint32_t version);
 int64_t broker_wall(const struct world *world);
