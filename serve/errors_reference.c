@@ -71,7 +71,7 @@ static void print_ends(void)
     static const char *const meanings[END_COUNT] = {
         [END_SUCCEEDED] = "the function answered",
         [END_FAILED] = "it can't succeed: the function said so, or the request is invalid",
-        [END_EXPIRED] = "its time was over before an attempt could start",
+        [END_EXPIRED] = "its time was over before it had succeeded",
         [END_DEAD_LETTERED] = "its attempts are used up; the request itself is in `function-dead`",
         [END_CANCELLED] = "nobody wants it any more (not given by this version)",
     };
