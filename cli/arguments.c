@@ -86,11 +86,33 @@ static const char *command_nearest(const char *typed)
     return nearest;
 }
 
-/* The verbs below a noun: "function" has ls, get and rm. */
-static bool say_verbs(const char *noun)
+/* Among the verbs of a noun, however far the other commands are. */
+static const char *command_nearest_below(const char *noun, const char *verb)
+{
+    size_t length = strlen(noun);
+    const char *nearest = NULL;
+    uint32_t best = tolerance(verb) + 1;
+    for (const struct command *command = commands; verb[0] != '\0' && command->name != NULL; command++) {
+        bool below = strncmp(command->name, noun, length) == 0 && command->name[length] == ' ';
+        uint32_t distance = below ? arguments_distance(verb, command->name + length + 1, best) : best;
+        if (distance < best) {
+            best = distance;
+            nearest = command->name;
+        }
+    }
+    return nearest;
+}
+
+/* The verbs below a noun: "function" has ls, get and rm. False if it is no noun. */
+static bool say_verbs(const char *noun, const char *verb)
 {
     size_t length = strlen(noun);
     bool found = false;
+    const char *nearest = command_nearest_below(noun, verb);
+    if (nearest != NULL) {
+        fprintf(stderr, "       did you mean: stead %s\n", nearest);
+        return true;
+    }
     for (const struct command *command = commands; command->name != NULL; command++) {
         if (strncmp(command->name, noun, length) == 0 && command->name[length] == ' ') {
             fprintf(stderr, "%s%s", found ? ", " : "       one of: stead ", command->name);
@@ -111,9 +133,12 @@ void command_unknown(int argc, char *const *argv)
         nearest = command_nearest(argv[0]);
     }
     say_error("there is no command \"%s\"", typed);
+    if (say_verbs(argv[0], second ? argv[1] : "")) {
+        return;
+    }
     if (nearest != NULL) {
         fprintf(stderr, "       did you mean: stead %s\n", nearest);
-    } else if (!say_verbs(argv[0])) {
+    } else {
         fprintf(stderr, "       all commands: stead help\n");
     }
 }

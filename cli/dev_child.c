@@ -74,7 +74,7 @@ static void line_take(struct dev_child *child, const char *line)
         return;
     }
     /* A child that can't start says why on its last lines, which its obituary shows. */
-    if (child->children->verbose || worth_showing(child, line)) {
+    if (child->children->verbose || (!child->quiet && worth_showing(child, line))) {
         fprintf(stderr, "%s%-8s%s ", say_colour(stderr, COLOUR_DIM), child->name, say_colour(stderr, COLOUR_NONE));
         say_text(stderr, bytes_of(line));
         fputc('\n', stderr);
@@ -219,6 +219,7 @@ void dev_child_stop(struct dev_children *children, enum dev_child_kind kind, int
         return;
     }
     uint64_t end_ns = loop_now_ns() + (uint64_t)grace_ms * 1000000;
+    child->quiet = kind == DEV_CHILD_NATS; /* What serve has to say while it drains matters. */
     spawner_kill(children->spawner, (uint32_t)kind + 1, signal);
     while (!child->ended && loop_now_ns() < end_ns && !hurry()) {
         loop_run_once(children->loop, 100000000);

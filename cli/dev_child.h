@@ -32,7 +32,8 @@ struct dev_child {
     bool asked; /* spawner_spawn() was called */
     bool started;
     bool ended;
-    int error; /* errno of a start that failed */
+    bool quiet; /* asked to end: its farewells are of no interest */
+    int error;  /* errno of a start that failed */
     struct spawner_exit exit;
     struct dev_stream streams[2];
     char *kept[DEV_LINES_KEPT]; /* a ring */

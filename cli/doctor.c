@@ -56,12 +56,12 @@ static void report_print(const struct report *report)
     };
     for (size_t i = 0; i < report->count; i++) {
         const struct finding *finding = &report->findings[i];
-        printf("%s%-4s%s  %-14s ", say_colour(stdout, colours[finding->level]), level_names[finding->level],
+        printf("%s%-4s%s  %-16s ", say_colour(stdout, colours[finding->level]), level_names[finding->level],
                say_colour(stdout, COLOUR_NONE), finding->about);
         say_text(stdout, bytes_of(finding->seen));
         putchar('\n');
         if (finding->advice[0] != '\0') {
-            printf("%21s%s\n", "", finding->advice);
+            printf("%23s%s\n", "", finding->advice);
         }
     }
 }

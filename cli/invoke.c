@@ -80,15 +80,14 @@ static bool attribute_fits(const char *option, const char *value)
     return true;
 }
 
-static bool event_make(const struct arguments *arguments, struct bytes body, struct event_buffer *packed)
+static bool event_make(const struct arguments *arguments, const char *id, struct bytes body,
+                       struct event_buffer *packed)
 {
-    char made[ID_BYTES];
     struct cloudevents_error error;
     struct event_buffer block = { 0 };
-    const char *id = arguments_text(arguments, "id", NULL), *source = arguments_text(arguments, "source", "stead:cli");
+    const char *source = arguments_text(arguments, "source", "stead:cli");
     const char *type = arguments_text(arguments, "type", "stead.invoke.v1");
     const char *content_type = arguments_text(arguments, "content-type", body.length > 0 ? content_type_of(body) : "");
-    id = id == NULL ? id_make(made) : id;
     if (!attribute_fits("id", id) || !attribute_fits("source", source) || !attribute_fits("type", type) ||
         !attribute_fits("content-type", content_type)) {
         return false;
@@ -191,11 +190,21 @@ static void outcome_say(const struct rpc_reply *reply, const char *name, double 
     fprintf(stderr, "%s\n", say_colour(stderr, COLOUR_NONE));
 }
 
-static int answer_show(const struct arguments *arguments, struct rpc_reply *reply, double ms)
+/* A call that may be made again is safe to make again under its id, so the user is told that id. */
+static int refused_show(const struct arguments *arguments, struct rpc_reply *reply, const char *id)
+{
+    int code = client_refused(arguments, reply, arguments->words[0]);
+    if (code == EXIT_TRY_AGAIN || code == EXIT_UNAVAILABLE) {
+        say_next("the same call with --id %s", id);
+    }
+    return code;
+}
+
+static int answer_show(const struct arguments *arguments, struct rpc_reply *reply, const char *id, double ms)
 {
     const char *name = arguments->words[0];
     if (reply == NULL || reply->status != RPC_STATUS_OK) {
-        return client_refused(arguments, reply, name);
+        return refused_show(arguments, reply, id);
     }
     bool good = true;
     if (arguments_has(arguments, "json")) {
@@ -213,15 +222,18 @@ static int answer_show(const struct arguments *arguments, struct rpc_reply *repl
 int invoke_run(const struct arguments *arguments)
 {
     struct event_buffer body = { 0 }, packed = { 0 };
+    char made[ID_BYTES];
     int64_t timeout_ns;
+    const char *id = arguments_text(arguments, "id", NULL);
     const char *timeout = arguments_text(arguments, "timeout", "30s");
     if (!arguments_duration(timeout, &timeout_ns)) {
         say_error("--timeout %s: write a time up to 24h with its unit, such as 500ms, 5s or 2m", timeout);
         return EXIT_USAGE;
     }
     int code = EXIT_USAGE;
+    id = id == NULL ? id_make(made) : id;
     if (body_take(arguments_text(arguments, "data", ""), &body) &&
-        event_make(arguments, (struct bytes){ body.at, body.length }, &packed)) {
+        event_make(arguments, id, (struct bytes){ body.at, body.length }, &packed)) {
         struct rpc_client *client = client_open(arguments);
         code = EXIT_UNAVAILABLE;
         if (client != NULL) {
@@ -230,7 +242,7 @@ int invoke_run(const struct arguments *arguments)
                                        .timeout_ns = timeout_ns };
             uint64_t start_ns = loop_now_ns();
             struct rpc_reply *reply = rpc_client_execute(client, &query);
-            code = answer_show(arguments, reply, (double)(loop_now_ns() - start_ns) / 1e6);
+            code = answer_show(arguments, reply, id, (double)(loop_now_ns() - start_ns) / 1e6);
             rpc_client_close(client);
         }
     }

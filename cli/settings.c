@@ -28,6 +28,32 @@ struct flags {
     size_t count;
 };
 
+static const char *const known_paths[] = {
+#define KNOWN_PATH(kind, path, member, default_text, min, max, choices, reload, doc) path,
+    CONFIG_KEYS(KNOWN_PATH)
+#undef KNOWN_PATH
+};
+
+static bool path_known(const char *path)
+{
+    const char *nearest = NULL;
+    uint32_t best = (uint32_t)strlen(path) / 3 + 1;
+    for (size_t i = 0; i < sizeof known_paths / sizeof known_paths[0]; i++) {
+        uint32_t distance = arguments_distance(path, known_paths[i], best);
+        if (strcmp(path, known_paths[i]) == 0) {
+            return true;
+        }
+        if (distance < best) {
+            best = distance;
+            nearest = known_paths[i];
+        }
+    }
+    say_error("--set %s: there is no such key", path);
+    say("       %s%s",
+        nearest == NULL ? "all keys: stead config print" : "did you mean: ", nearest == NULL ? "" : nearest);
+    return false;
+}
+
 static bool flag_set(struct flags *flags, const char *text)
 {
     const char *equals = strchr(text, '=');
@@ -39,6 +65,9 @@ static bool flag_set(struct flags *flags, const char *text)
     char *path = flags->paths[flags->count];
     memcpy(path, text, length);
     path[length] = '\0';
+    if (!path_known(path)) {
+        return false;
+    }
     flags->list[flags->count++] = (struct config_flag){ path, equals + 1, "--set" };
     return true;
 }
