@@ -76,7 +76,8 @@ static void note_outstanding(struct world *world, uint32_t index, const struct i
         uint32_t less = input->kind == INPUT_DELIVERY     ? 1
                         : input->kind == INPUT_PULL_ENDED ? input->as.pull.unfilled
                                                           : 0;
-        bool gone = input->kind == INPUT_PULL_ENDED && input->code == JET_CONSUMER_GONE; /* and all its pulls with it */
+        bool gone = input->kind == INPUT_PULL_ENDED && (input->code == JET_CONSUMER_GONE || input->code == JET_NO_RESPONDERS);
+        /* The consumer is gone, and all its pulls with it. */
         note->outstanding -= less < note->outstanding && !gone ? less : note->outstanding;
     }
 }
@@ -146,7 +147,7 @@ static void judge_hand_back(struct world *world, uint32_t index, const struct ef
     slot->verdicts++;
     uint64_t age = node_clock(world, node) - slot->since_ns;
     bool excused = slot->executed || slot->puts > 0 || node->state == NODE_DRAINING ||
-                   world->functions[slot->content.function].removed || age >= world->choices.settings.hold_ns_max;
+                   !node->serves[slot->content.function] || age >= world->choices.settings.hold_ns_max;
     bool not_taken = effect->about.bits == 0 && effect->amount >= world->choices.settings.publish_timeout_ns;
     if (!excused && !not_taken) {
         world_violation(world, "S5", "%c hands R%u back after %llu ms without having run it", letter(index),

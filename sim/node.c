@@ -73,6 +73,7 @@ bool node_boot(struct world *world, uint32_t index)
     slots_clear(node);
     memset(node->held, 0, (choices->jet.history_max + 1) * sizeof(*node->held));
     memset(node->notes, 0, sizeof(node->notes));
+    memset(node->serves, 0, sizeof(node->serves));
     for (uint32_t row = 0; row < WORKERS_MAX; row++) {
         node->workers[row].state = PROCESS_NONE;
         node->workers[row].handle.bits = 0;
@@ -119,6 +120,7 @@ void node_set_function(struct world *world, uint32_t index, uint32_t number)
     struct input input = { .kind = INPUT_FUNCTION_SET };
     if (function->removed) {
         input.kind = INPUT_FUNCTION_REMOVED;
+        node->serves[number] = false;
         input.as.function.name = function->name;
     } else {
         input.as.function.name = function->name;

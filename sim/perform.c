@@ -88,6 +88,9 @@ static void perform_local(struct world *world, uint32_t index, const struct effe
         return;
     case EFFECT_FUNCTION_STATE:
         take_note(world, index, effect->about, effect->key);
+        if (effect->count == FUNCTION_READY && function_of_key(world, effect->key) != FUNCTIONS_MAX) {
+            world->nodes[index].serves[function_of_key(world, effect->key)] = true;
+        }
         return;
     case EFFECT_FORGET:
         forget(world, index, effect->about);

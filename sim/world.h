@@ -99,6 +99,7 @@ struct node {
     uint32_t slots_used, slots_free, slots_held;
     struct worker workers[WORKERS_MAX];
     struct function_note notes[ROWS_MAX];
+    bool serves[FUNCTIONS_MAX]; /* the core said that the function is ready, and it was not removed since */
     struct effects effects;
 };
 
