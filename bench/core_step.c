@@ -373,8 +373,9 @@ static void report(struct world *world, uint64_t *took_ns, uint32_t batches)
     struct core_view view;
     core_view(world->driven, &view);
     qsort(took_ns, batches, sizeof *took_ns, by_size);
-    double median_ns = (double)took_ns[batches / 2] / BATCH_STEPS;
-    double p99_ns = (double)took_ns[(uint64_t)batches * 99 / 100] / BATCH_STEPS;
+    uint32_t middle = batches / 2, last_but_few = (uint32_t)((uint64_t)batches * 99 / 100);
+    double median_ns = (double)took_ns[middle] / BATCH_STEPS;
+    double p99_ns = (double)took_ns[last_but_few] / BATCH_STEPS;
     double steps_per_call = (double)batches * BATCH_STEPS / (double)world->calls_done;
     printf("{\"median_ns\":%.1f,\"p99_ns\":%.1f,\"steps\":%" PRIu64 ",\"calls\":%" PRIu64
            ",\"steps_per_call\":%.2f,\"ns_per_call\":%.0f,\"core_bytes\":%" PRIu64

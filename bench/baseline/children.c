@@ -106,26 +106,34 @@ static _Noreturn void child_main(struct side *side)
     _exit(0);
 }
 
+static int child_start(struct side *side)
+{
+    int pair[2];
+    pid_t child = -1;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
+        child = fork();
+    }
+    if (child < 0) {
+        baseline_fail("no child can be started");
+    }
+    if (child == 0) {
+        close(pair[0]);
+        side->socket = pair[1];
+        child_main(side);
+    }
+    close(pair[1]);
+    return pair[0];
+}
+
 struct children *children_start(uint32_t count)
 {
     struct children *children = calloc(1, sizeof *children + count * sizeof(struct side));
-    for (uint32_t i = 0; children && i < count; i++) {
-        int pair[2];
-        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
-            return NULL;
-        }
-        pid_t child = fork();
-        if (child < 0) {
-            return NULL;
-        }
-        if (child == 0) {
-            close(pair[0]);
-            children->sides[i].socket = pair[1];
-            child_main(&children->sides[i]);
-        }
-        close(pair[1]);
-        children->sides[i].socket = pair[0];
-        children->count++;
+    if (!children) {
+        baseline_fail("no memory");
+    }
+    for (; children->count < count; children->count++) {
+        struct side *side = &children->sides[children->count];
+        side->socket = child_start(side);
     }
     return children;
 }

@@ -153,7 +153,7 @@ static double run(struct load *load)
     }
     uint64_t end_ns = clock_ns();
     end_ns = end_ns < load->until_ns ? end_ns : load->until_ns;
-    return (double)(end_ns - load->from_ns) / 1e9;
+    return end_ns > load->from_ns ? (double)(end_ns - load->from_ns) / 1e9 : 0; /* a failure may end the warm-up */
 }
 
 static double quantile_us(const struct load *load, double share)
