@@ -7,9 +7,9 @@ SECONDS_PER_TARGET ?= 20
 .DEFAULT_GOAL := release
 .PHONY: release dev demo check bench install asan tsan fuzz docs format clean help
 
-release: ## build the release into build/release
+release: ## build the program into build/release
 	@ci/setup run
-	@ci/build release
+	@ci/build release stead
 
 dev: release ## start Stead with its own nats-server and all examples, and stay
 	@build/release/stead dev examples
@@ -21,8 +21,9 @@ check: ## build and run all tests and checks
 	@ci/setup test
 	@ci/check
 
-bench: release ## measure, ours beside a baseline that does the same hops without Stead
+bench: ## measure, ours beside a baseline that does the same hops without Stead
 	@ci/setup test
+	@ci/build release
 	@bench/run
 
 install: release ## install into PREFIX (/usr/local) below DESTDIR

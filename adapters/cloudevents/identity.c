@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <xxhash.h>
 
 static void hash_or_die(bool done)
@@ -18,13 +19,29 @@ static void hash_or_die(bool done)
     }
 }
 
+/* Fetched once: OpenSSL 3 looks EVP_sha256() up again at each use, which costs more than the hash of a short id. */
+static const EVP_MD *fetched;
+
+static void sha256_fetch(void)
+{
+    fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static const EVP_MD *sha256(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, sha256_fetch);
+    hash_or_die(fetched != NULL);
+    return fetched;
+}
+
 void cloudevents_request_id(struct bytes function, struct bytes source, struct bytes id,
                             char ret_hex[CLOUDEVENTS_REQUEST_ID_HEX + 1])
 {
     struct bytes parts[] = { function, source, id };
     uint8_t digest[EVP_MAX_MD_SIZE];
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    hash_or_die(context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1);
+    hash_or_die(context != NULL && EVP_DigestInit_ex2(context, sha256(), NULL) == 1);
     for (size_t i = 0; i < 3; i++) {
         hash_or_die(i == 0 || EVP_DigestUpdate(context, "", 1) == 1);
         hash_or_die(EVP_DigestUpdate(context, parts[i].at, parts[i].length) == 1);
@@ -32,8 +49,10 @@ void cloudevents_request_id(struct bytes function, struct bytes source, struct b
     hash_or_die(EVP_DigestFinal_ex(context, digest, NULL) == 1);
     EVP_MD_CTX_free(context);
     for (size_t i = 0; i < CLOUDEVENTS_REQUEST_ID_HEX / 2; i++) {
-        snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
+        ret_hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
+        ret_hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
     }
+    ret_hex[CLOUDEVENTS_REQUEST_ID_HEX] = '\0';
 }
 
 static void digest_part(XXH3_state_t *state, struct bytes part)

@@ -66,7 +66,8 @@ static void can_be_cleared_and_set_again(void **state)
 static void belongs_to_one_row_of_one_table(void **state)
 {
     struct core *core = ((struct puppet *)*state)->core;
-    uint32_t seen = 0, index;
+    volatile uint32_t seen = 0;
+    uint32_t index;
     for (uint32_t i = 0; i < core->calls.rows; i++, seen++) {
         assert_int_equal(timer_of_call(core, i), seen);
         assert_int_equal(timer_owner(core, seen, &index), TABLE_CALL);
