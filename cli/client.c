@@ -31,6 +31,16 @@ static const struct {
     { RPC_STATUS_UNAUTHENTICATED, EXIT_NOT_PERMITTED, NULL },
 };
 
+/* Reasons that say more than their status. */
+static const struct {
+    const char *reason;
+    int code;
+    const char *advice;
+} reasons[] = {
+    { "EVENT_TOO_LARGE", EXIT_USAGE, "send less, or raise limits.eventSize and the broker's max_payload" },
+    { "BUILD_FAILED", EXIT_SAID_NO, "nothing was changed; deploy again when it builds" },
+};
+
 const char *client_address(const struct arguments *arguments)
 {
     const char *named = getenv("STEAD_ADDR");
@@ -67,8 +77,10 @@ int client_exit_code(const struct rpc_reply *reply)
     if (reply->status == RPC_STATUS_OK) {
         return reply->function_failed ? EXIT_SAID_NO : EXIT_DONE;
     }
-    if (bytes_equal_text(reply->reason, "EVENT_TOO_LARGE")) {
-        return EXIT_USAGE;
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (bytes_equal_text(reply->reason, reasons[i].reason)) {
+            return reasons[i].code;
+        }
     }
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         if (meanings[i].status == reply->status) {
@@ -80,8 +92,10 @@ int client_exit_code(const struct rpc_reply *reply)
 
 static const char *advice_for(const struct rpc_reply *reply)
 {
-    if (bytes_equal_text(reply->reason, "EVENT_TOO_LARGE")) {
-        return "send less, or raise limits.eventSize and the broker's max_payload";
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (bytes_equal_text(reply->reason, reasons[i].reason)) {
+            return reasons[i].advice;
+        }
     }
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         if (meanings[i].status == reply->status) {
@@ -96,8 +110,13 @@ static void refusal_say(const struct rpc_reply *reply, const char *name)
 {
     fprintf(stderr, "%sstead:%s %s%s", say_colour(stderr, COLOUR_RED), say_colour(stderr, COLOUR_NONE),
             name == NULL ? "" : name, name == NULL ? "" : ": ");
-    say_text(stderr, reply->message);
-    fprintf(stderr, " (%s%s", rpc_status_name(reply->status), reply->reason.length > 0 ? ", " : "");
+    /* A compiler's message is many lines: it begins on one of its own, so that columns stay what they are. */
+    struct bytes message = say_trimmed(reply->message);
+    bool lines = message.length > 0 && memchr(message.at, '\n', message.length) != NULL;
+    fputs(lines ? "\n" : "", stderr);
+    say_text(stderr, message);
+    fprintf(stderr, "%s(%s%s", lines ? "\n       " : " ", rpc_status_name(reply->status),
+            reply->reason.length > 0 ? ", " : "");
     say_text(stderr, reply->reason);
     fputs(")\n", stderr);
     for (size_t i = 0; i < reply->violation_count; i++) {

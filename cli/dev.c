@@ -250,7 +250,7 @@ static void banner_function(struct dev *dev, const struct dev_function *function
     dev->trouble = true;
     fprintf(stderr, "%s%-8s%s %s%snot ready: ", say_colour(stderr, COLOUR_RED), function->name,
             say_colour(stderr, COLOUR_NONE), function->language, function->language[0] == '\0' ? "" : ", ");
-    say_text(stderr, bytes_of(function->message == NULL ? "out of memory" : function->message));
+    say_text(stderr, say_trimmed(bytes_of(function->message == NULL ? "out of memory" : function->message)));
     fputc('\n', stderr);
 }
 

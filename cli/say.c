@@ -59,6 +59,14 @@ void say_text(FILE *out, struct bytes text)
     }
 }
 
+struct bytes say_trimmed(struct bytes text)
+{
+    while (text.length > 0 && (text.at[text.length - 1] == '\n' || text.at[text.length - 1] == ' ')) {
+        text.length--;
+    }
+    return text;
+}
+
 int say_columns(FILE *out)
 {
     struct winsize size = { 0 };

@@ -19,6 +19,8 @@ void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_next(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Text of a stranger, all of it, with '?' for control characters but line ends and tabs. */
 void say_text(FILE *out, struct bytes text);
+/* The text without blanks and line ends behind it. */
+struct bytes say_trimmed(struct bytes text);
 /* The escape that begins (or, for COLOUR_NONE, ends) a colour; "" where there is no colour. */
 const char *say_colour(FILE *out, enum colour colour);
 /* Columns of the terminal behind `out`; 100 if it is none. */
