@@ -1,0 +1,53 @@
+"""unittest with a world: one per test class, and its logs when something failed."""
+import sys
+import unittest
+
+from .world import World
+
+_worlds = []
+
+
+class WorldCase(unittest.TestCase):
+    """Starts the broker, one instance `one` with these settings, and a bus."""
+
+    settings = {}
+    world = one = bus = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.world = World()
+        _worlds.append(cls.world)
+        cls.addClassCleanup(cls.world.close)
+        cls.world.start_broker()
+        cls.bus = cls.world.bus()
+        cls.one = cls.world.serve(**cls.settings)
+        cls.set_up_functions()
+
+    @classmethod
+    def set_up_functions(cls):
+        """For deploys that all tests of the class share."""
+
+    def new_world(self):
+        """A world of this test's own; nothing in it is started."""
+        world = World()
+        _worlds.append(world)
+        self.addCleanup(world.close)
+        return world
+
+    def assert_status(self, answer, status, reason=None):
+        self.assertEqual(answer.status.name, status, repr(answer))
+        if reason is not None:
+            self.assertEqual(answer.reason, reason, repr(answer))
+
+    def assert_ok(self, answer):
+        self.assertTrue(answer.ok, repr(answer))
+
+
+def main():
+    """Runs the tests of the calling file; what failed is followed by the logs of the worlds."""
+    program = unittest.main(module="__main__", exit=False, verbosity=2)
+    if not program.result.wasSuccessful():
+        for world in _worlds:
+            sys.stderr.write(world.kept_logs)
+    sys.stderr.flush()
+    sys.exit(0 if program.result.wasSuccessful() else 1)
