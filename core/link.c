@@ -6,6 +6,15 @@
 
 enum { CLOCK_JUMP_NS = 1000000000 };
 
+#define CLOCK_NS_MAX (INT64_MAX / 2) /* no clock is that far off; sums of two stay in range */
+
+/* Wakes the link at `due_ns`, or when the grace of a drain is over. */
+static void link_arm(struct core *core, uint64_t due_ns)
+{
+    bool draining = core->draining && !core->stopped;
+    timer_set(core, timer_of_core(core), draining && core->drain_until_ns < due_ns ? core->drain_until_ns : due_ns);
+}
+
 void link_up(struct core *core, const struct input *input)
 {
     if (core->link_up) {
@@ -17,7 +26,7 @@ void link_up(struct core *core, const struct input *input)
     core->sweep_calls = 0;
     core->sweep_deliveries = 0;
     core->sweep_functions = 0;
-    timer_set(core, timer_of_core(core), core->now_ns + core->settings.silence_ns_max);
+    link_arm(core, core->now_ns + core->settings.silence_ns_max);
 }
 
 void link_down(struct core *core, const struct input *input)
@@ -39,7 +48,7 @@ void link_down(struct core *core, const struct input *input)
 void link_clock(struct core *core, const struct input *input)
 {
     int64_t least = input->as.clock.offset_ns_min, most = input->as.clock.offset_ns_max;
-    if (input->epoch != core->epoch || least > most) {
+    if (input->epoch != core->epoch || least > most || least < -CLOCK_NS_MAX || most > CLOCK_NS_MAX) {
         return;
     }
     bool jumped =
@@ -70,11 +79,7 @@ void link_timer(struct core *core)
         emit(core, EFFECT_RECONNECT);
     }
     instance_update(core);
-    uint64_t due = core->link_up ? core->now_ns + core->settings.silence_ns_max / 2 : CORE_NEVER;
-    if (core->draining && !core->stopped && core->drain_until_ns < due) {
-        due = core->drain_until_ns;
-    }
-    timer_set(core, timer_of_core(core), due);
+    link_arm(core, core->link_up ? core->now_ns + core->settings.silence_ns_max / 2 : CORE_NEVER);
 }
 
 bool link_sweeping(const struct core *core)
