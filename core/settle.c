@@ -176,15 +176,14 @@ static void delivery_settle(struct core *core, uint32_t index, const struct inpu
 {
     struct delivery *delivery = delivery_at(core, index);
     uint64_t digest = delivery->digest;
-    uint32_t attempts = delivery->attempts;
     if (stored != 0) {
         delivery->end = stored->as.result.end;
         delivery->reason = stored->as.result.reason;
-        attempts = stored->as.result.attempts;
+        delivery->attempts = stored->as.result.attempts; /* The dead letter repeats them. */
         digest = stored->as.result.digest;
     }
-    calls_answer(core, delivery->request, digest, (enum end)delivery->end, (enum reason)delivery->reason, attempts,
-                 delivery->result);
+    calls_answer(core, delivery->request, digest, (enum end)delivery->end, (enum reason)delivery->reason,
+                 delivery->attempts, delivery->result);
     if (delivery->has_reply_to) {
         struct effect *answer = emit(core, EFFECT_ANSWER);
         answer->about = pool_handle(core, &core->deliveries, index);
@@ -193,7 +192,7 @@ static void delivery_settle(struct core *core, uint32_t index, const struct inpu
         answer->second = delivery->result;
         answer->code = delivery->reason;
         answer->end = delivery->end;
-        answer->count = attempts;
+        answer->count = delivery->attempts;
         answer->reference = digest;
         answer->key = delivery->request;
         delivery->has_reply_to = false;
