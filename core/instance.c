@@ -37,7 +37,8 @@ void instance_drain(struct core *core, const struct input *input)
         return;
     }
     core->draining = true;
-    core->drain_until_ns = core->now_ns + input->as.drain.grace_ns;
+    uint64_t most = CORE_NEVER - core->now_ns; /* A grace without end is allowed. */
+    core->drain_until_ns = core->now_ns + (input->as.drain.grace_ns < most ? input->as.drain.grace_ns : most);
     instance_become(core, INSTANCE_SHUTTING_DOWN);
     core->sweep_functions = 0;
     for (uint32_t at = 0; at < core->functions.rows; at++) {

@@ -35,7 +35,8 @@ static struct handle worker_handle(struct core *core, uint32_t index)
 
 static void worker_timer_in(struct core *core, uint32_t index, uint64_t delay_ns)
 {
-    timer_set(core, timer_of_worker(core, index), core->now_ns + delay_ns);
+    uint64_t most = CORE_NEVER - core->now_ns; /* A worker may be kept for ever. */
+    timer_set(core, timer_of_worker(core, index), core->now_ns + (delay_ns < most ? delay_ns : most));
 }
 
 bool worker_start(struct core *core, uint32_t function, struct key version, bool probe)
