@@ -192,7 +192,7 @@ static uint32_t least(uint32_t a, uint32_t b)
 static uint32_t pump_credit(struct core *core, const struct function *function)
 {
     bool brief = function->execute_ns != 0 && function->execute_ns <= SHORT_EXECUTION_NS;
-    uint32_t capacity = (uint32_t)function->current.workers_max * function->current.concurrency;
+    uint32_t capacity = least((uint32_t)function->current.workers_max * function->current.concurrency, HANDLE_ROWS_MAX);
     capacity = brief ? capacity * SHORT_EXECUTION_FACTOR : capacity;
     if (capacity <= function->in_hand) {
         return 0;

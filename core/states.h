@@ -29,7 +29,7 @@
     X(FREE, 1u << WORKER_STARTING)                                                                                     \
     X(STARTING, 1u << WORKER_IDLE | 1u << WORKER_STOPPING | 1u << WORKER_DYING)                                        \
     X(IDLE, 1u << WORKER_BUSY | 1u << WORKER_STOPPING | 1u << WORKER_DYING)                                            \
-    X(BUSY, 1u << WORKER_IDLE | 1u << WORKER_STOPPING | 1u << WORKER_DYING)                                            \
+    X(BUSY, 1u << WORKER_IDLE | 1u << WORKER_DYING)                                                                    \
     X(STOPPING, 1u << WORKER_DYING)                                                                                    \
     X(DYING, 0)
 
