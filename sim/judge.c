@@ -46,8 +46,10 @@ static void judge_pull(struct world *world, uint32_t index, const struct effect 
     if (node->state == NODE_DRAINING) {
         world_violation(world, "S13", "%c pulls while it drains", letter(index));
     }
-    if (node_clock(world, node) >= note->over_ns) {
-        note->outstanding = 0; /* Whatever became of the pulls before, they are over at the broker. */
+    for (uint32_t row = 0; row < world->choices.limits.functions_max; row++) {
+        if (node_clock(world, node) >= node->notes[row].over_ns) {
+            node->notes[row].outstanding = 0; /* Whatever became of its pulls, they are over at the broker. */
+        }
     }
     note->outstanding += effect->count;
     note->over_ns = node_clock(world, node) + effect->amount + SECOND;
