@@ -1,5 +1,5 @@
-/* ExecuteFunction, unary, by the C core of gRPC: one completion queue on one thread. A call is two completions: NEW, when
- * its message is here, and DONE, when the answer has left and the call is over on the wire. The loop thread hands
+/* ExecuteFunction, unary, by the C core of gRPC: one completion queue on one thread. A call is two completions: NEW,
+ * when its message is here, and DONE, when the answer has left and the call is over on the wire. The loop thread hands
  * answers over by ring and wakes this thread, if it sleeps, by an empty batch on a call of a lame channel. */
 #include "bench/baseline/baseline.h"
 

@@ -1,7 +1,7 @@
 /* A log-linear histogram of times: 64 steps to each doubling, so that any value is off by 1.6 % at most.
  * Plain data; zero-initialise. One thread. */
-#ifndef STEAD_BENCH_HISTOGRAM_H
-#define STEAD_BENCH_HISTOGRAM_H
+#ifndef STEAD_BENCH_LOAD_HISTOGRAM_H
+#define STEAD_BENCH_LOAD_HISTOGRAM_H
 
 #include <stdint.h>
 

@@ -1,55 +1,16 @@
-/* What one step of the core costs, alone: no adapters, no system calls, public headers of the core only.
+/* Effects become inputs of a queue that is told in order, one every 8 us of the world's own time; ticks are told when
+ * the core asked for them. The broker gives out messages as far as it was asked, and remembers the rest.
  *
- * Two equal cores live side by side. A small world of 64 callers drives the first through the happy path of stateless
- * calls (CALL, PUBLISHED, DELIVERY, WORKER_RESULT, PUBLISHED; the broker and the workers answer in order of asking) and
- * records every input. After each batch of inputs the second core gets the same ones in a tight loop, and only that loop
- * is timed; so nothing but core_step() is inside. Both cores must end with the same hash, or nothing is reported.
- *
- * The tables are filled as on a busy instance: 1,000 more calls wait for results that do not come, and look for them now
- * and then; 64 functions are ready, 16 of them busy with eight workers each.
- *
- *     bench_core_step [--batches N]     JSON: ns per step (median and p99 over batches of 64 steps) */
-#include <inttypes.h>
+ * The tables are filled as on a busy instance: 1,000 calls wait for results that do not come, and look for them now and
+ * then; 64 functions are ready, 16 of them busy with several workers each. */
+#include "bench/core_step/world.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "core/assert.h"
-#include "core/core.h"
 
-enum {
-    CALLERS = 64,
-    WAITERS = 1000,
-    FUNCTIONS = 64,
-    FUNCTIONS_BUSY = 16,
-    BATCH_STEPS = 64,
-    BATCHES_WARM_UP = 500,
-    BATCHES_DEFAULT = 20000,
-    QUEUE_ROWS = 8192, /* a power of two, more than can ever be on its way */
-    STEP_INTERVAL_NS = 8000,
-    SECOND_NS = 1000000000,
-};
-
-struct function {
-    struct handle handle;
-    uint32_t credit; /* messages asked for and not delivered */
-    struct input backlog[CALLERS + WAITERS];
-    uint32_t backlog_first, backlog_count;
-};
-
-struct world {
-    struct core *driven, *timed;
-    struct effects effects;
-    struct input queue[QUEUE_ROWS]; /* what has happened and is not told yet */
-    uint32_t queue_first, queue_count;
-    struct input batch[BATCH_STEPS];
-    struct function functions[FUNCTIONS];
-    uint64_t now_ns, calls, calls_done, sequence;
-    uint32_t blob_slot;
-};
-
-static const struct limits limits = {
+const struct limits world_limits = {
     .calls_max = 4096, .deliveries_max = 512, .functions_max = 256, .workers_max = 256, .slots = 256
 };
 
@@ -69,7 +30,7 @@ static const struct settings settings = {
     .jitter = JITTER_FULL,
 };
 
-static void fail(const char *what)
+void world_fail(const char *what)
 {
     fprintf(stderr, "core_step: %s\n", what);
     exit(1);
@@ -80,14 +41,6 @@ _Noreturn void stead_panic(const char *file, int line, const char *condition)
 {
     fprintf(stderr, "core_step: %s:%d: %s\n", file, line, condition);
     abort();
-}
-
-/* CPU time of this thread: what others do on the machine meanwhile is not the core's. */
-static uint64_t clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
 /* Spreads a number over 64 bits, as the adapters' keyed hashes do with names. */
@@ -105,7 +58,7 @@ static struct blob blob_new(struct world *world)
 static struct input *tell(struct world *world, enum input_kind kind, uint64_t answers)
 {
     if (world->queue_count == QUEUE_ROWS) {
-        fail("the queue of inputs is full");
+        world_fail("the queue of inputs is full");
     }
     struct input *input = &world->queue[(world->queue_first + world->queue_count++) & (QUEUE_ROWS - 1)];
     *input = (struct input){ .kind = (uint8_t)kind, .answers = answers, .epoch = 1 };
@@ -125,19 +78,19 @@ static void tell_call(struct world *world, uint32_t caller)
     input->as.call.budget_ns = caller < CALLERS ? 30ull * SECOND_NS : settings.call_budget_ns_max;
 }
 
-static struct function *function_of(struct world *world, struct handle handle)
+static struct world_function *function_of(struct world *world, struct handle handle)
 {
     for (uint32_t i = 0; i < FUNCTIONS; i++) {
         if (handle_equal(world->functions[i].handle, handle)) {
             return &world->functions[i];
         }
     }
-    fail("an effect for an unknown function");
+    world_fail("an effect for an unknown function");
     return NULL;
 }
 
 /* The broker gives out what it has as far as it was asked. */
-static void deliver(struct world *world, struct function *function)
+static void deliver(struct world *world, struct world_function *function)
 {
     while (function->credit > 0 && function->backlog_count > 0) {
         function->credit--;
@@ -155,7 +108,7 @@ static void on_publish_request(struct world *world, const struct effect *effect)
     if (effect->reference >= CALLERS) {
         return;
     }
-    struct function *function = function_of(world, effect->other);
+    struct world_function *function = function_of(world, effect->other);
     uint32_t at = (function->backlog_first + function->backlog_count++) % (CALLERS + WAITERS);
     struct input *input = &function->backlog[at];
     *input = (struct input){ .kind = INPUT_DELIVERY, .about = effect->other, .epoch = 1, .blob = blob_new(world) };
@@ -189,7 +142,7 @@ static void on_build(struct world *world, const struct effect *effect)
 
 static void on_pull(struct world *world, const struct effect *effect)
 {
-    struct function *function = function_of(world, effect->about);
+    struct world_function *function = function_of(world, effect->about);
     function->credit += effect->count;
     deliver(world, function);
 }
@@ -246,7 +199,7 @@ static void perform(struct world *world, const struct effect *effect)
     case EFFECT_INSTANCE_STATE:
         return;
     default:
-        fail(effect_name((enum effect_kind)effect->kind)); /* not on the happy path */
+        world_fail(effect_name((enum effect_kind)effect->kind)); /* not on the happy path */
     }
 }
 
@@ -268,7 +221,7 @@ static bool next_input(struct world *world, struct input *ret_input)
     return true;
 }
 
-static bool drive(struct world *world, struct input *ret_input)
+bool world_drive(struct world *world, struct input *ret_input)
 {
     if (!next_input(world, ret_input)) {
         return false;
@@ -278,21 +231,6 @@ static bool drive(struct world *world, struct input *ret_input)
         perform(world, &world->effects.list[i]);
     }
     return true;
-}
-
-/* Time of one batch in the second core. */
-static uint64_t batch_ns(struct world *world)
-{
-    for (uint32_t i = 0; i < BATCH_STEPS; i++) {
-        if (!drive(world, &world->batch[i])) {
-            fail("nothing happens any more: a call was lost");
-        }
-    }
-    uint64_t before_ns = clock_ns();
-    for (uint32_t i = 0; i < BATCH_STEPS; i++) {
-        core_step(world->timed, &world->batch[i], &world->effects);
-    }
-    return clock_ns() - before_ns;
 }
 
 static void deploy(struct world *world)
@@ -313,10 +251,10 @@ static void deploy(struct world *world)
 
 static struct core *core_new(void)
 {
-    void *memory = aligned_alloc(64, (core_size(&limits) + 63) & ~UINT64_C(63));
-    struct core *core = memory ? core_init(memory, &limits, &settings, 7) : NULL;
+    void *memory = aligned_alloc(64, (core_size(&world_limits) + 63) & ~UINT64_C(63));
+    struct core *core = memory ? core_init(memory, &world_limits, &settings, 7) : NULL;
     if (!core) {
-        fail("no memory for a core");
+        world_fail("no memory for a core");
     }
     return core;
 }
@@ -324,16 +262,16 @@ static struct core *core_new(void)
 static void run_until_quiet(struct world *world)
 {
     struct input input;
-    while (drive(world, &input)) {
+    while (world_drive(world, &input)) {
         core_step(world->timed, &input, &world->effects);
     }
 }
 
-static struct world *world_new(void)
+struct world *world_new(void)
 {
     struct world *world = calloc(1, sizeof *world);
     if (!world) {
-        fail("no memory");
+        world_fail("no memory");
     }
     world->driven = core_new();
     world->timed = core_new();
@@ -350,70 +288,9 @@ static struct world *world_new(void)
     return world;
 }
 
-static int by_size(const void *a, const void *b)
+void world_free(struct world *world)
 {
-    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-    return (left > right) - (left < right);
-}
-
-/* Two readings of the clock cost about as much as a cheap step; the batch spreads them, this takes them out. */
-static uint64_t clock_cost_ns(void)
-{
-    uint64_t least_ns = UINT64_MAX;
-    for (int i = 0; i < 1000; i++) {
-        uint64_t before_ns = clock_ns();
-        uint64_t took_ns = clock_ns() - before_ns;
-        least_ns = took_ns < least_ns ? took_ns : least_ns;
-    }
-    return least_ns;
-}
-
-static void report(struct world *world, uint64_t *took_ns, uint32_t batches)
-{
-    struct core_view view;
-    core_view(world->driven, &view);
-    qsort(took_ns, batches, sizeof *took_ns, by_size);
-    uint32_t middle = batches / 2, last_but_few = (uint32_t)((uint64_t)batches * 99 / 100);
-    double median_ns = (double)took_ns[middle] / BATCH_STEPS;
-    double p99_ns = (double)took_ns[last_but_few] / BATCH_STEPS;
-    double steps_per_call = (double)batches * BATCH_STEPS / (double)world->calls_done;
-    printf("{\"median_ns\":%.1f,\"p99_ns\":%.1f,\"steps\":%" PRIu64 ",\"calls\":%" PRIu64
-           ",\"steps_per_call\":%.2f,\"ns_per_call\":%.0f,\"core_bytes\":%" PRIu64
-           ",\"waiting_calls\":%u,\"functions\":%u,\"workers\":%u,\"batch_steps\":%d}\n",
-           median_ns, p99_ns, (uint64_t)batches * BATCH_STEPS, world->calls_done, steps_per_call,
-           median_ns * steps_per_call, core_size(&limits), view.calls, view.functions, view.workers, BATCH_STEPS);
-}
-
-int main(int argc, char **argv)
-{
-    uint32_t batches = BATCHES_DEFAULT;
-    if (argc == 3 && strcmp(argv[1], "--batches") == 0) {
-        batches = (uint32_t)strtoul(argv[2], NULL, 10);
-    }
-    if (batches == 0 || (argc != 1 && argc != 3)) {
-        fail("usage: bench_core_step [--batches N]");
-    }
-    uint64_t *took_ns = calloc(batches, sizeof *took_ns);
-    struct world *world = world_new();
-    if (took_ns == NULL) {
-        fail("no memory");
-    }
-    for (uint32_t i = 0; i < BATCHES_WARM_UP; i++) {
-        batch_ns(world);
-    }
-    world->calls_done = 0;
-    uint64_t clock_cost = clock_cost_ns();
-    for (uint32_t i = 0; i < batches; i++) {
-        uint64_t whole_ns = batch_ns(world);
-        took_ns[i] = whole_ns > clock_cost ? whole_ns - clock_cost : 0;
-    }
-    if (core_hash(world->driven) != core_hash(world->timed)) {
-        fail("the two cores differ: core_step is not deterministic");
-    }
-    report(world, took_ns, batches);
-    free(took_ns);
     free(world->driven);
     free(world->timed);
     free(world);
-    return 0;
 }
