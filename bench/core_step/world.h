@@ -1,6 +1,6 @@
 /* The small world that drives a core through the happy path of stateless calls: callers, a broker and workers that
- * answer at once and in the order of asking. It has two equal cores: one that it drives, and one for whoever wants to give
- * it the same inputs again. One thread; whatever is not the happy path ends the program. */
+ * answer at once and in the order of asking. It has two equal cores: one that it drives, and one for whoever wants to
+ * give it the same inputs again. One thread; whatever is not the happy path ends the program. */
 #ifndef STEAD_BENCH_CORE_STEP_WORLD_H
 #define STEAD_BENCH_CORE_STEP_WORLD_H
 
