@@ -12,6 +12,7 @@ enum {
     PULL_SLACK_NS = 2000000000,
     SHORT_EXECUTION_NS = 2000000,
     SHORT_EXECUTION_FACTOR = 4,
+    START_AGAIN_NS = 10000000,
 };
 
 void function_dirty(struct core *core, uint32_t index)
@@ -181,6 +182,9 @@ static void pump_start(struct core *core, uint32_t index)
             return;
         }
     }
+    if (!emit_room(core)) {
+        function_dirty(core, index);
+    }
 }
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -233,6 +237,18 @@ static void pump_pull(struct core *core, uint32_t index)
     pull->amount = core->settings.pull_expires_ns;
 }
 
+/* When another process may pay off, though nothing happens: the start of one that is under way wakes us anyway. */
+static uint64_t pump_start_due(struct core *core, const struct function *function)
+{
+    if (function->queue.count <= function->starting * function->current.concurrency || function->ready.count > 0 ||
+        function->workers >= function->current.workers_max) {
+        return CORE_NEVER;
+    }
+    uint64_t waited = delivery_at(core, function->queue.first)->started_ns + function->start_ns + 1;
+    uint64_t start = waited > function->start_after_ns ? waited : function->start_after_ns;
+    return start > core->now_ns ? start : core->now_ns + START_AGAIN_NS; /* no row for it yet */
+}
+
 /* When the pump has to look again although nothing happens. */
 static void pump_arm(struct core *core, uint32_t index, bool wanted)
 {
@@ -245,13 +261,8 @@ static void pump_arm(struct core *core, uint32_t index, bool wanted)
     } else if (wanted && function->serving && function->outstanding > 0) {
         due = function->pulled_ns + core->settings.pull_expires_ns + PULL_SLACK_NS;
     }
-    if (wanted && function->queue.count > 0 && function->ready.count == 0 &&
-        function->workers < function->current.workers_max) {
-        uint64_t waited = delivery_at(core, function->queue.first)->started_ns + function->start_ns + 1;
-        uint64_t start = waited > function->start_after_ns ? waited : function->start_after_ns;
-        start = start > core->now_ns ? start : core->now_ns + function->start_ns + 1;
-        due = start < due ? start : due;
-    }
+    uint64_t start = wanted ? pump_start_due(core, function) : CORE_NEVER;
+    due = start < due ? start : due;
     if (!core->draining && function->attend_ns < due) {
         due = function->attend_ns;
     }
