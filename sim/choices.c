@@ -1,5 +1,5 @@
-/* Every number is drawn from its own address (seed, PURPOSE_CHOICE, place), spread evenly over a logarithmic scale where
- * sizes matter more than differences: as many worlds have a latency of 50 us as have one of 5 ms. */
+/* Every number is drawn from its own address (seed, PURPOSE_CHOICE, place), spread evenly over a logarithmic scale
+ * where sizes matter more than differences: as many worlds have a latency of 50 us as have one of 5 ms. */
 #include "sim/choices.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
-/* Clients. They come in an open loop, whatever the system's state, at any node that is up; some come back with an id that
- * they used before, some of those with another input; some leave; some have no patience; some go past our doors and
- * publish to the stream themselves, not always sense. Who is refused tells the others to wait a little. */
+/* Clients. They come in an open loop, whatever the system's state, at any node that is up; some come back with an
+ * id that they used before, some of those with another input; some leave; some have no patience; some go past our
+ * doors and publish to the stream themselves, not always sense. Who is refused tells the others to wait a little. */
 #include "sim/world.h"
 
 enum { RECENT = 64, REFUSED_PAUSE = 20 };

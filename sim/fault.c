@@ -1,5 +1,6 @@
-/* Bad luck by the clock: each kind that exists in this world strikes after drawn times until the world is healed. Bad luck that
- * needs an occasion (a lost answer, a failing function) is drawn where the occasion arises, by world_strikes(). */
+/* Bad luck by the clock: each kind that exists in this world strikes after drawn times until the world is healed.
+ * Bad luck that needs an occasion (a lost answer, a failing function) is drawn where the occasion arises, by
+ * world_strikes(). */
 #include "sim/world.h"
 
 static uint64_t fault_draw(const struct world *world, enum sim_fault fault, enum world_draw purpose)
@@ -171,8 +172,8 @@ void fault_reconcile(struct world *world)
     }
 }
 
-/* From now on nothing new goes wrong; what is broken is mended: nodes start, mute connections are cut, every function is
- * there in a version that builds. */
+/* From now on nothing new goes wrong; what is broken is mended: nodes start, mute connections are cut, every
+ * function is there in a version that builds. */
 void fault_heal(struct world *world)
 {
     world->healed = true;

@@ -1,6 +1,6 @@
-/* The last judgement. After the heal the world must become quiet: nothing queued, nobody waiting, every core at rest. Then
- * the books are compared: every message that was ever stored has its one result, every dead letter is there, no
- * blob is held. */
+/* The last judgement. After the heal the world must become quiet: nothing queued, nobody waiting, every core at
+ * rest. Then the books are compared: every message that was ever stored has its one result, every dead letter is
+ * there, no blob is held. */
 #include "sim/world.h"
 
 static const char *node_unmet(struct world *world, uint32_t index)

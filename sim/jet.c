@@ -1,6 +1,6 @@
-/* The request stream and its consumers. A message is in exactly one list at a time by its state: fresh (in stream order),
- * due (in order of falling due), or none while its timer runs. Serving takes the redelivery queue first, then fresh
- * messages as long as max_ack_pending allows, and goes round the waiting pulls one message each. */
+/* The request stream and its consumers. A message is in exactly one list at a time by its state: fresh (in stream
+ * order), due (in order of falling due), or none while its timer runs. Serving takes the redelivery queue first,
+ * then fresh messages as long as max_ack_pending allows, and goes round the waiting pulls one message each. */
 #include "sim/jet.h"
 
 #include <stdlib.h>
@@ -134,7 +134,8 @@ static void pull_release(struct jet *jet, struct pull *pull)
     jet->pull_free = (uint32_t)(pull - jet->pulls) + 1;
 }
 
-/* Takes those pulls out that `connection` made (0: all) or, if `number` is not 0, that one; `code` 0 ends them silently. */
+/* Takes those pulls out that `connection` made (0: all) or, if `number` is not 0, that one; `code` 0 ends them
+ * silently. */
 static void pulls_end(struct jet *jet, struct jet_consumer *consumer, uint32_t connection, uint32_t number,
                       uint16_t code)
 {
@@ -246,9 +247,9 @@ struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, co
     return (struct jet_ack){ 0, false, message->sequence };
 }
 
-/* Tokens are not fenced: an ack of any earlier delivery, on any connection, removes the message; also while it waits in the
- * redelivery queue. For a message that this consumer has not delivered (it was made anew, or forgot), servers
- * differ; either may happen. */
+/* Tokens are not fenced: an ack of any earlier delivery, on any connection, removes the message; also while it
+ * waits in the redelivery queue. For a message that this consumer has not delivered (it was made anew, or forgot),
+ * servers differ; either may happen. */
 void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
 {
     struct message *message = message_at(jet, sequence);

@@ -1,9 +1,9 @@
 /* A model of the parts of JetStream that Stead uses: what real servers were seen to do, not what one would wish.
  *
- * One work-queue stream with one filtered durable consumer per function, a result stream and a dead-letter stream written
- * create-only, and a key-value bucket for the ledger of attempts. Payloads are numbers. The model knows no network: whoever
- * calls decides what arrives and when; what it sends leaves through hooks. Behaviour is that of nats-server 2.9.10 and
- * 2.10.27 (`profile`); the comments in jet*.c cite what was seen.
+ * One work-queue stream with one filtered durable consumer per function, a result stream and a dead-letter stream
+ * written create-only, and a key-value bucket for the ledger of attempts. Payloads are numbers. The model knows no
+ * network: whoever calls decides what arrives and when; what it sends leaves through hooks. Behaviour is that of
+ * nats-server 2.9.10 and 2.10.27 (`profile`); the comments in jet*.c cite what was seen.
  *
  * Time is given with every call and never goes back. No allocation after jet_init(). Not thread-safe. */
 #ifndef STEAD_SIM_JET_H

@@ -1,7 +1,7 @@
 /* What is written create-only or by compare-and-set: results, dead letters, the ledger of attempts.
  *
- * "Wrong last sequence" (10071) is the one primitive that gives at most one result; it was seen to hold after kill -9, so the
- * model keeps all of this over jet_kill(). Results vanish after the retention, as max_age does. */
+ * "Wrong last sequence" (10071) is the one primitive that gives at most one result; it was seen to hold after kill
+ * -9, so the model keeps all of this over jet_kill(). Results vanish after the retention, as max_age does. */
 #include "sim/jet.h"
 
 #include <stddef.h>

@@ -78,7 +78,8 @@ static void note_outstanding(struct world *world, uint32_t index, const struct i
         uint32_t less = input->kind == INPUT_DELIVERY     ? 1
                         : input->kind == INPUT_PULL_ENDED ? input->as.pull.unfilled
                                                           : 0;
-        bool gone = input->kind == INPUT_PULL_ENDED && (input->code == JET_CONSUMER_GONE || input->code == JET_NO_RESPONDERS);
+        bool gone =
+            input->kind == INPUT_PULL_ENDED && (input->code == JET_CONSUMER_GONE || input->code == JET_NO_RESPONDERS);
         /* The consumer is gone, and all its pulls with it. */
         note->outstanding -= less < note->outstanding && !gone ? less : note->outstanding;
     }

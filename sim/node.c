@@ -1,5 +1,5 @@
-/* A node is one instance: a core, its clocks, its blobs and what it knows of its functions. One input at a time goes in;
- * the effects that come out are judged, then carried out in order, before anything else happens.
+/* A node is one instance: a core, its clocks, its blobs and what it knows of its functions. One input at a time
+ * goes in; the effects that come out are judged, then carried out in order, before anything else happens.
  *
  * The core's monotonic clock starts at a random place at each boot; its wall clock may be anything. */
 #include "sim/world.h"

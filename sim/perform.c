@@ -1,5 +1,5 @@
-/* The table effect -> world. Nothing is decided here: an effect goes over the wire, to a process, to a client, or to the
- * notes that an adapter would take. */
+/* The table effect -> world. Nothing is decided here: an effect goes over the wire, to a process, to a client, or
+ * to the notes that an adapter would take. */
 #include "sim/world.h"
 
 /* A completion that no connection carries. */

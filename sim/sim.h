@@ -1,13 +1,14 @@
 /* The simulator: real cores in a made-up world, one seed at a time.
  *
- * sim_run() plays one seed: it draws a world (nodes, functions, limits, which kinds of faults happen and how often), lets
- * clients and faults work against 1 to 3 cores, heals everything, and waits until all is quiet. Each effect of each core is
- * judged at once against the invariants of docs/invariants.md; the first violation ends the run. The same seed and
- * build give the same report, on every compiler: nothing here reads a clock, and every choice is an addressed draw.
+ * sim_run() plays one seed: it draws a world (nodes, functions, limits, which kinds of faults happen and how
+ * often), lets clients and faults work against 1 to 3 cores, heals everything, and waits until all is quiet. Each
+ * effect of each core is judged at once against the invariants of docs/invariants.md; the first violation ends the
+ * run. The same seed and build give the same report, on every compiler: nothing here reads a clock, and every
+ * choice is an addressed draw.
  *
- * Thread rule: sim_run() has no globals; any number of threads may run it at once. Memory is its own, freed at return.
- * A program that links this library gets a weak stead_panic() which turns a failed assertion of the core into a violation
- * named A0; a program with a stead_panic() of its own calls sim_panicked() first. */
+ * Thread rule: sim_run() has no globals; any number of threads may run it at once. Memory is its own, freed at
+ * return. A program that links this library gets a weak stead_panic() which turns a failed assertion of the core
+ * into a violation named A0; a program with a stead_panic() of its own calls sim_panicked() first. */
 #ifndef STEAD_SIM_SIM_H
 #define STEAD_SIM_SIM_H
 

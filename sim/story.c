@@ -1,5 +1,5 @@
-/* A run told line by line, in the form of the golden traces: time in ms, who, `<` for what a core learns and `>` for what it
- * asks, and requests by their short names. */
+/* A run told line by line, in the form of the golden traces: time in ms, who, `<` for what a core learns and `>`
+ * for what it asks, and requests by their short names. */
 #include "sim/world.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* The calling thread only waits and reports; `jobs` threads run seeds. One mutex guards the counter and the sums: it is taken
- * twice a seed, which lasts milliseconds. */
+/* The calling thread only waits and reports; `jobs` threads run seeds. One mutex guards the counter and the sums:
+ * it is taken twice a seed, which lasts milliseconds. */
 #include "sim/swarm.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
-/* The connection between a node and the broker, and its misfortunes. Within one connection nothing overtakes (it is TCP);
- * what is on its way when the connection is cut may still arrive for a moment, or not: that moment is drawn. A mute
- * connection loses everything in silence until the core itself asks for a new one.
+/* The connection between a node and the broker, and its misfortunes. Within one connection nothing overtakes (it is
+ * TCP); what is on its way when the connection is cut may still arrive for a moment, or not: that moment is drawn.
+ * A mute connection loses everything in silence until the core itself asks for a new one.
  *
  * The broker learns of a lost connection later than the node does: meanwhile it delivers into the void, and those
  * messages come back only after their ack wait. */

@@ -1,5 +1,5 @@
-/* The clockwork and the whole run: events come in the order of time and posting; a seed is one run, whatever the wall clocks
- * of its instances do; other seeds are other runs. */
+/* The clockwork and the whole run: events come in the order of time and posting; a seed is one run, whatever the
+ * wall clocks of its instances do; other seeds are other runs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
