@@ -2,7 +2,7 @@
  * reply subject of a publish says whose it is: "<inbox>.ack.q.<id>" for a request, "<inbox>.ack.r.<delivery>" for a
  * result. Everything that a turn publishes leaves in one write.
  *
- * nats.c frees received messages on a thread of its own, which natsMsg_Destroy() wakes: at a message at a time, that is
+ * nats.c frees messages, sent and received, on a thread of its own, which natsMsg_Destroy() wakes: one at a time, that is
  * a wake-up a message. So spent messages are kept and destroyed by the hundred. */
 #include "bench/baseline/baseline.h"
 
@@ -139,6 +139,17 @@ int broker_socket(const struct broker *broker)
     return broker->socket;
 }
 
+static void spend(struct broker *broker, natsMsg *message)
+{
+    broker->spent[broker->spent_count++] = message;
+    if (broker->spent_count == SPENT_MAX) {
+        for (uint32_t i = 0; i < SPENT_MAX; i++) {
+            natsMsg_Destroy(broker->spent[i]);
+        }
+        broker->spent_count = 0;
+    }
+}
+
 static void publish(struct broker *broker, const char *subject, const char *reply, const char *header,
                     const char *value, struct bytes data)
 {
@@ -146,7 +157,7 @@ static void publish(struct broker *broker, const char *subject, const char *repl
     check(natsMsg_Create(&message, subject, reply, (const char *)data.at, (int)data.length), "message");
     check(natsMsgHeader_Set(message, header, value), "header");
     check(natsConnection_PublishMsg(broker->connection, message), "publish");
-    natsMsg_Destroy(message);
+    spend(broker, message);
 }
 
 static void call_over(struct broker *broker, struct call *call, const char *problem)
@@ -265,17 +276,6 @@ static natsMsg *next_message(natsSubscription *subscription)
     natsMsg *message = NULL;
     check(natsSubscription_NextMsg(&message, subscription, 0), "a message of the broker");
     return message;
-}
-
-static void spend(struct broker *broker, natsMsg *message)
-{
-    broker->spent[broker->spent_count++] = message;
-    if (broker->spent_count == SPENT_MAX) {
-        for (uint32_t i = 0; i < SPENT_MAX; i++) {
-            natsMsg_Destroy(broker->spent[i]);
-        }
-        broker->spent_count = 0;
-    }
 }
 
 static uint64_t queued(natsSubscription *subscription)
