@@ -1,6 +1,6 @@
-/* Options may stand anywhere after the command's name, as `--name value`, `--name=value`, `-n value` or `-nvalue`; after
- * `--` everything is a word. A single `-` is a word too, or the value of an option. What is not in the command's table is
- * refused with the nearest option that is. */
+/* Options may stand anywhere after the command's name, as `--name value`, `--name=value`, `-n value` or `-nvalue`;
+ * after `--` everything is a word. A single `-` is a word too, or the value of an option. What is not in the command's
+ * table is refused with the nearest option that is. */
 #include "cli/command.h"
 
 #include "cli/say.h"

@@ -1,5 +1,5 @@
-/* The table. Help texts are sentences without a final stop in `help`, with one in `about`; nothing in them depends on the
- * machine. To add a command: a line here and a function that takes its arguments. */
+/* The table. Help texts are sentences without a final stop in `help`, with one in `about`; nothing in them depends on
+ * the machine. To add a command: a line here and a function that takes its arguments. */
 #include "cli/command.h"
 
 #include "cli/deploy.h"
@@ -13,14 +13,38 @@
 #include "cli/sim.h"
 #include "cli/version.h"
 
-#define NO_OPTION     { NULL, 0, NULL, NULL }
-#define OPTION_JSON   { "json", 0, NULL, "print JSON on stdout" }
-#define OPTION_ADDR   { "addr", 'a', "ADDR", "where Stead is; STEAD_ADDR, else 127.0.0.1:7600" }
-#define OPTION_CONFIG { "config", 'c', "FILE", "configuration file; STEAD_CONFIG otherwise" }
-#define OPTION_GRPC   { "grpc", 0, "ADDR", "address of the gRPC service; port 0 picks a free one" }
-#define OPTION_HTTP   { "http", 0, "ADDR", "address of /metrics, /livez and /readyz; port 0 picks a free one" }
-#define OPTION_PORTS  { "ports-file", 0, "FILE", "write {\"grpc\", \"http\", \"nats\"} there once everything is ready" }
-#define OPTION_SET    { "set", 's', "KEY=VALUE", "any key of the configuration; may be repeated" }
+#define NO_OPTION                                                                                                      \
+    {                                                                                                                  \
+        NULL, 0, NULL, NULL                                                                                            \
+    }
+#define OPTION_JSON                                                                                                    \
+    {                                                                                                                  \
+        "json", 0, NULL, "print JSON on stdout"                                                                        \
+    }
+#define OPTION_ADDR                                                                                                    \
+    {                                                                                                                  \
+        "addr", 'a', "ADDR", "where Stead is; STEAD_ADDR, else 127.0.0.1:7600"                                         \
+    }
+#define OPTION_CONFIG                                                                                                  \
+    {                                                                                                                  \
+        "config", 'c', "FILE", "configuration file; STEAD_CONFIG otherwise"                                            \
+    }
+#define OPTION_GRPC                                                                                                    \
+    {                                                                                                                  \
+        "grpc", 0, "ADDR", "address of the gRPC service; port 0 picks a free one"                                      \
+    }
+#define OPTION_HTTP                                                                                                    \
+    {                                                                                                                  \
+        "http", 0, "ADDR", "address of /metrics, /livez and /readyz; port 0 picks a free one"                          \
+    }
+#define OPTION_PORTS                                                                                                   \
+    {                                                                                                                  \
+        "ports-file", 0, "FILE", "write {\"grpc\", \"http\", \"nats\"} there once everything is ready"                 \
+    }
+#define OPTION_SET                                                                                                     \
+    {                                                                                                                  \
+        "set", 's', "KEY=VALUE", "any key of the configuration; may be repeated"                                       \
+    }
 
 static const struct option dev_options[] = {
     OPTION_GRPC,
@@ -33,8 +57,14 @@ static const struct option dev_options[] = {
     NO_OPTION,
 };
 static const struct option serve_options[] = {
-    OPTION_CONFIG, OPTION_GRPC, OPTION_HTTP, { "nats", 0, "URL", "the broker" },
-    { "store", 0, "DIR", "folder for built functions" }, OPTION_PORTS, OPTION_SET, NO_OPTION,
+    OPTION_CONFIG,
+    OPTION_GRPC,
+    OPTION_HTTP,
+    { "nats", 0, "URL", "the broker" },
+    { "store", 0, "DIR", "folder for built functions" },
+    OPTION_PORTS,
+    OPTION_SET,
+    NO_OPTION,
 };
 static const struct option deploy_options[] = {
     { "name", 'n', "NAME", "name of the function; the manifest's or the folder's otherwise" },
@@ -73,12 +103,16 @@ static const struct option sim_swarm_options[] = {
     NO_OPTION,
 };
 static const struct option config_options[] = { OPTION_CONFIG, OPTION_SET, OPTION_JSON, NO_OPTION };
-static const struct option schema_options[] = {
-    { "markdown", 0, NULL, "the reference page instead" }, { "manifest", 0, NULL, "of stead.yaml, a function's manifest" }, NO_OPTION
-};
+static const struct option schema_options[] = { { "markdown", 0, NULL, "the reference page instead" },
+                                                { "manifest", 0, NULL, "of stead.yaml, a function's manifest" },
+                                                NO_OPTION };
 static const struct option doctor_options[] = {
-    OPTION_CONFIG, { "nats", 0, "URL", "the broker" }, { "store", 0, "DIR", "folder for built functions" },
-    OPTION_SET,    OPTION_ADDR,                        OPTION_JSON,
+    OPTION_CONFIG,
+    { "nats", 0, "URL", "the broker" },
+    { "store", 0, "DIR", "folder for built functions" },
+    OPTION_SET,
+    OPTION_ADDR,
+    OPTION_JSON,
     NO_OPTION,
 };
 static const struct option version_options[] = { OPTION_JSON, NO_OPTION };
@@ -91,17 +125,22 @@ static int sim_raw(int argc, char **argv)
 
 const struct command commands[] = {
     { "dev", "[DIR...]", 0, ARGUMENTS_MAX, "Run everything here, with a broker of its own",
-      "Starts a nats-server on a free port and `stead serve`, deploys every folder in each DIR (or the one here) that holds\n"
-      "a function, says what is where, and stays until Ctrl-C. A second Ctrl-C does not wait for what runs. Queues, results\n"
+      "Starts a nats-server on a free port and `stead serve`, deploys every folder in each DIR (or the one here) that "
+      "holds\n"
+      "a function, says what is where, and stays until Ctrl-C. A second Ctrl-C does not wait for what runs. Queues, "
+      "results\n"
       "and functions are kept in the store for the next time.",
       "stead dev examples", dev_options, true, dev_run, NULL },
     { "serve", "", 0, 0, "Run the service",
-      "Connects to the broker and serves until SIGTERM or SIGINT; then takes nothing new and finishes what runs. Flags\n"
+      "Connects to the broker and serves until SIGTERM or SIGINT; then takes nothing new and finishes what runs. "
+      "Flags\n"
       "override STEAD_... variables, which override the file.",
       "stead serve --config /etc/stead/stead.yaml", serve_options, true, serve_command_run, NULL },
     { "deploy", "DIR", 1, 1, "Deploy the function in a folder",
-      "Sends the folder (at most 1000 files and 16 MiB; hidden names and __pycache__ stay behind), waits until it is built\n"
-      "and runs. If it does not build, the compiler's message is shown and the version before goes on. A stead.yaml in it is\n"
+      "Sends the folder (at most 1000 files and 16 MiB; hidden names and __pycache__ stay behind), waits until it is "
+      "built\n"
+      "and runs. If it does not build, the compiler's message is shown and the version before goes on. A stead.yaml in "
+      "it is\n"
       "optional.",
       "stead deploy hello", deploy_options, false, deploy_run, NULL },
     { "invoke", "NAME", 1, 1, "Call a function and print its answer",
@@ -113,8 +152,8 @@ const struct command commands[] = {
     { "function get", "NAME", 1, 1, "Show one function", NULL, "stead function get stats", admin_options, false,
       function_get_run, NULL },
     { "function rm", "NAME", 1, 1, "Remove a function",
-      "Refused while requests of it are queued or running. Stored results stay until they expire.", "stead function rm stats",
-      admin_options, false, function_rm_run, NULL },
+      "Refused while requests of it are queued or running. Stored results stay until they expire.",
+      "stead function rm stats", admin_options, false, function_rm_run, NULL },
     { "sim run", "", 0, 0, "Play one simulated world",
       "Real cores against a modelled broker, workers, clients and faults; the same seed is the same run everywhere.",
       "stead sim run --seed 42 --trace", sim_run_options, false, NULL, sim_raw },
@@ -123,15 +162,16 @@ const struct command commands[] = {
     { "plugin check", "PROGRAM [ARGUMENT...]", 1, ARGUMENTS_MAX, "Check that a program speaks pipe/1",
       "Talks to the program as Stead would, also in the ways that rarely happen, and prints TAP.",
       "stead plugin check ./hello", NULL, false, NULL, plugin_check_main },
-    { "config check", "[FILE]", 0, 1, "Check a configuration", "Problems name the file, line and column, and the nearest key.",
-      "stead config check stead.yaml", config_options, false, config_check_run, NULL },
+    { "config check", "[FILE]", 0, 1, "Check a configuration",
+      "Problems name the file, line and column, and the nearest key.", "stead config check stead.yaml", config_options,
+      false, config_check_run, NULL },
     { "config print", "[FILE]", 0, 1, "Print every key with its value and where that comes from", NULL,
       "stead config print", config_options, false, config_print_run, NULL },
     { "config schema", "", 0, 0, "Print the JSON Schema of the configuration", NULL, "stead config schema",
       schema_options, false, config_schema_run, NULL },
     { "doctor", "", 0, 0, "Is this broker, is this machine, safe for functions?",
-      "Each line is ok, WARN or FAIL, with what to do. Exit code 1 if one is a FAIL.", "stead doctor --nats nats://127.0.0.1:4222",
-      doctor_options, true, doctor_run, NULL },
+      "Each line is ok, WARN or FAIL, with what to do. Exit code 1 if one is a FAIL.",
+      "stead doctor --nats nats://127.0.0.1:4222", doctor_options, true, doctor_run, NULL },
     { "version", "", 0, 0, "Print versions", NULL, "stead version --json", version_options, false, version_run, NULL },
     { "help", "[COMMAND]", 0, 2, "Explain a command", NULL, "stead help invoke", help_options, false, help_run, NULL },
     { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, false, NULL, NULL },

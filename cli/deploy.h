@@ -1,4 +1,4 @@
-/* `stead deploy`. */
+/* `stead deploy`: sends a folder and says how it went. `stead dev` uses its parts. */
 #ifndef STEAD_CLI_DEPLOY_H
 #define STEAD_CLI_DEPLOY_H
 

@@ -1,10 +1,12 @@
-/* An orchestrator of two children: a nats-server of its own and a `stead serve`, the very program that runs in production.
- * Everything waits by turning the loop, so that signals, the children's lines and their ends are seen at any time.
+/* An orchestrator of two children: a nats-server of its own and a `stead serve`, the very program that runs in
+ * production. Everything waits by turning the loop, so that signals, the children's lines and their ends are seen at
+ * any time.
  *
  * Order: store, broker, serve, deploys, ports file; on a signal serve first (it drains), then the broker. */
 #include "cli/dev.h"
 
 #include "adapters/nats/dev_server.h"
+#include "cli/dev_banner.h"
 #include "cli/dev_child.h"
 #include "cli/dev_functions.h"
 #include "cli/dev_store.h"
@@ -13,7 +15,6 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,7 +42,6 @@ struct dev {
     const char *ports_file;
     bool own_nats;
     size_t shown; /* functions that the banner has */
-    bool trouble; /* a function did not get ready */
 };
 
 static volatile sig_atomic_t stop_signals; /* The only globals: a signal handler has no argument. */
@@ -217,62 +217,6 @@ static int serve_start(struct dev *dev)
     return EXIT_DONE;
 }
 
-/* -- the banner ---------------------------------------------------------------------------------------------------- */
-
-static void banner_line(const char *label, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void banner_line(const char *label, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    fprintf(stderr, "%s%-8s%s ", say_colour(stderr, COLOUR_BOLD), label, say_colour(stderr, COLOUR_NONE));
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-}
-
-static void banner_addresses(const struct dev *dev)
-{
-    banner_line("grpc", "%s", dev->grpc);
-    banner_line("http", "http://%s/metrics  /livez  /readyz", dev->http);
-    banner_line("nats", "%s  (%s)", dev->nats, dev->own_nats ? "own child, stops with this" : "not ours, stays");
-    banner_line("store", "%s  (functions, queues and results are kept here%s)", dev->store.directory,
-                dev->own_nats ? "" : " and by that broker");
-}
-
-static void banner_function(struct dev *dev, const struct dev_function *function)
-{
-    if (function->ready) {
-        fprintf(stderr, "%s%-8s%s %s, ready in %.0f ms   nats: function.%s.%s\n", say_colour(stderr, COLOUR_GREEN),
-                function->name, say_colour(stderr, COLOUR_NONE), function->language, function->ms, function->language,
-                function->name);
-        return;
-    }
-    dev->trouble = true;
-    fprintf(stderr, "%s%-8s%s %s%snot ready: ", say_colour(stderr, COLOUR_RED), function->name,
-            say_colour(stderr, COLOUR_NONE), function->language, function->language[0] == '\0' ? "" : ", ");
-    say_text(stderr, say_trimmed(bytes_of(function->message == NULL ? "out of memory" : function->message)));
-    fputc('\n', stderr);
-}
-
-static void banner_next(const struct dev *dev)
-{
-    const struct dev_function *first = NULL;
-    const char *standard = strcmp(dev->grpc, "127.0.0.1:7600") == 0 ? "" : dev->grpc;
-    for (size_t i = 0; first == NULL && i < dev->functions.count; i++) {
-        first = dev->functions.list[i].ready ? &dev->functions.list[i] : NULL;
-    }
-    if (standard[0] != '\0') {
-        say_next("export STEAD_ADDR=%s", standard);
-    }
-    if (first != NULL) {
-        say_next("stead invoke %s -d %s", first->name, first->example);
-        say_next("stead function ls");
-    } else {
-        say_next("stead deploy DIR   (a folder with main.py or a *.c file)");
-    }
-    say("%sCtrl-C stops everything%s", say_colour(stderr, COLOUR_DIM), say_colour(stderr, COLOUR_NONE));
-}
-
 /* -- deploys and the stay ------------------------------------------------------------------------------------------ */
 
 static int functions_find(struct dev *dev)
@@ -322,7 +266,7 @@ static bool functions_deploy(struct dev *dev)
     while (dev->shown < dev->functions.count) {
         size_t finished = atomic_load_explicit(&dev->functions.finished, memory_order_acquire);
         for (; dev->shown < finished; dev->shown++) {
-            banner_function(dev, &dev->functions.list[dev->shown]);
+            dev_banner_function(&dev->functions.list[dev->shown]);
         }
         if (dev->shown < dev->functions.count && !turn(dev, 1000)) {
             return false;
@@ -340,7 +284,7 @@ static int stay(struct dev *dev)
         say_error("%s can't be written: %s", dev->ports_file, strerror(errno));
         return EXIT_USAGE;
     }
-    banner_next(dev);
+    dev_banner_next(dev->grpc, &dev->functions);
     while (turn(dev, 1000)) {
     }
     return child_lost(dev);
@@ -352,7 +296,11 @@ static int start_and_stay(struct dev *dev)
     code = code == EXIT_DONE ? nats_start(dev) : code;
     code = code == EXIT_DONE ? serve_start(dev) : code;
     if (code == EXIT_DONE) {
-        banner_addresses(dev);
+        dev_banner_place(&(struct dev_place){ .grpc = dev->grpc,
+                                              .http = dev->http,
+                                              .nats = dev->nats,
+                                              .own_nats = dev->own_nats,
+                                              .store = dev->store.directory });
         code = stay(dev);
     }
     return stopping() ? EXIT_DONE : code;

@@ -1,5 +1,5 @@
-/* A child's output is read in lines by the loop. Which lines people see is told by the forms that the two programs write:
- * logfmt records of `stead serve` (dev asks for that form), and nats-server's "[INF]", "[WRN]", "[ERR]". */
+/* A child's output is read in lines by the loop. Which lines people see is told by the forms that the two programs
+ * write: logfmt records of `stead serve` (dev asks for that form), and nats-server's "[INF]", "[WRN]", "[ERR]". */
 #include "cli/dev_child.h"
 
 #include "cli/say.h"

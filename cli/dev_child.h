@@ -1,8 +1,8 @@
 /* The two children of `stead dev`, a nats-server and a `stead serve`: started by the spawner, watched, stopped.
  *
  * Their lines go to stderr behind their name: warnings, errors and what functions print; all of them if `verbose`. The
- * last ones are kept for the case that a child ends by itself. Main thread (the loop's). Ownership: dev_children_free(),
- * once both have ended. */
+ * last ones are kept for the case that a child ends by itself. Main thread (the loop's). Ownership:
+ * dev_children_free(), once both have ended. */
 #ifndef STEAD_CLI_DEV_CHILD_H
 #define STEAD_CLI_DEV_CHILD_H
 

@@ -1,7 +1,7 @@
 /* The functions that `stead dev` found: where, and how their deploy went.
  *
- * They are found by the main thread and deployed by a thread of their own (a deploy blocks), one after another. The main
- * thread may look at an entry once `finished` says that it is done. Ownership: dev_functions_free(), which waits. */
+ * They are found by the main thread and deployed by a thread of their own (a deploy blocks), one after another. The
+ * main thread may look at an entry once `finished` says that it is done. dev_functions_free() waits. */
 #ifndef STEAD_CLI_DEV_FUNCTIONS_H
 #define STEAD_CLI_DEV_FUNCTIONS_H
 
@@ -36,7 +36,7 @@ struct dev_functions {
     atomic_bool cancelled;
 };
 
-/* Adds `directory` if it is a function, else each folder in it that is one. False if it can't be read; errno says why. */
+/* Adds `directory` if it is a function, else each folder in it that is one. False and errno if it is unreadable. */
 bool dev_functions_find(struct dev_functions *functions, const char *directory);
 /* Begins to deploy all to `address`; `woken` runs on the loop thread after each. */
 bool dev_functions_deploy(struct dev_functions *functions, const char *address, struct loop *loop,

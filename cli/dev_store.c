@@ -1,5 +1,5 @@
-/* One dev at a time: two brokers on the same streams would ruin them, so the folder is locked for as long as the process
- * lives (flock: the kernel gives it back even after kill -9). */
+/* One dev at a time: two brokers on the same streams would ruin them, so the folder is locked for as long as the
+ * process lives (flock: the kernel gives it back even after kill -9). */
 #include "cli/dev_store.h"
 
 #include "cli/command.h"

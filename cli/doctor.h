@@ -1,6 +1,7 @@
 /* `stead doctor`: is this broker, and is this machine, safe for functions?
  *
- * Checks add findings to one report: a level, what was looked at, what was seen, and what to do. Blocking; main thread. */
+ * Checks add findings to one report: a level, what was looked at, what was seen, and what to do. Blocking; main
+ * thread. */
 #ifndef STEAD_CLI_DOCTOR_H
 #define STEAD_CLI_DOCTOR_H
 

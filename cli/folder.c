@@ -1,6 +1,6 @@
-/* A walk with openat() and caps. A symbolic link is followed only if its real path lies below the folder's own and is a
- * plain file, so that a deploy never carries away what the user did not put there. Entries are sorted: the same folder is
- * the same request everywhere. */
+/* A walk with openat() and caps. A symbolic link is followed only if its real path lies below the folder's own and is
+ * a plain file, so that a deploy never carries away what the user did not put there. Entries are sorted: the same
+ * folder is the same request everywhere. */
 #include "cli/folder.h"
 
 #include "adapters/build/build.h"

@@ -1,8 +1,8 @@
 /* A function's folder on disk as a deploy request: its files, its manifest, its name and language.
  *
- * Hidden names (.git, .venv) and __pycache__ are left out. Symbolic links may point to files inside the folder, never out
- * of it. Caps: FOLDER_FILES_MAX files, FOLDER_BYTES_MAX bytes, FOLDER_DEPTH_MAX folders deep.
- * Errors: false with a line for the user in `problem` and the exit code it means. Any thread; ownership: folder_free(). */
+ * Hidden names (.git, .venv) and __pycache__ are left out. Symbolic links may point to files inside the folder, never
+ * out of it. Caps: FOLDER_FILES_MAX files, FOLDER_BYTES_MAX bytes, FOLDER_DEPTH_MAX folders deep. Errors: false with a
+ * line for the user in `problem` and the exit code it means. Any thread; ownership: folder_free(). */
 #ifndef STEAD_CLI_FOLDER_H
 #define STEAD_CLI_FOLDER_H
 

@@ -1,5 +1,5 @@
-/* Builds the event itself, so that its id is known and the same call can be made again: the answer of an id is kept, and
- * asking again after a lost connection is safe. */
+/* Builds the event itself, so that its id is known and the same call can be made again: the answer of an id is kept,
+ * and asking again after a lost connection is safe. */
 #include "cli/invoke.h"
 
 #include "adapters/cloudevents/cloudevents.h"

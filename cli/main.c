@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The core's way out, declared here since the command line does not see the core (core/assert.h). Under simulation a failed
- * assertion is a finding of that run, and sim_panicked() does not come back. */
+/* The core's way out, declared here since the command line does not see the core (core/assert.h). Under simulation a
+ * failed assertion is a finding of that run, and sim_panicked() does not come back. */
 _Noreturn void stead_panic(const char *file, int line, const char *condition);
 
 _Noreturn void stead_panic(const char *file, int line, const char *condition)

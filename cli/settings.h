@@ -1,5 +1,5 @@
-/* The configuration as the command line gives it: --config or STEAD_CONFIG, the environment, and flags that override both.
- * `stead config check|print|schema` and `stead serve` live here too, since they are little more than that. */
+/* The configuration as the command line gives it: --config or STEAD_CONFIG, the environment, and flags that override
+ * both. `stead config check|print|schema` and `stead serve` live here too, since they are little more than that. */
 #ifndef STEAD_CLI_SETTINGS_H
 #define STEAD_CLI_SETTINGS_H
 

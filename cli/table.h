@@ -8,7 +8,7 @@
 
 enum { TABLE_COLUMNS_MAX = 8 };
 
-/* `cells` holds `rows` times `columns` borrowed texts, the first row is the heading. Control characters are replaced. */
+/* `cells` holds `rows` times `columns` borrowed texts, the first row is the heading. Control characters go. */
 void table_print(FILE *out, const struct bytes *cells, size_t rows, size_t columns);
 
 #endif

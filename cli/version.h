@@ -1,4 +1,4 @@
-/* `stead version`. */
+/* `stead version`: what was built, and with which libraries. */
 #ifndef STEAD_CLI_VERSION_H
 #define STEAD_CLI_VERSION_H
 
