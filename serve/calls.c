@@ -54,6 +54,12 @@ static void call_submit(struct instance *instance, const struct rpc_request *req
         call_invalid_name(instance, request);
         return;
     }
+    if (!instance->refreshed) { /* Nobody can say yet that there is no such function. */
+        admin_status(instance, request->id, RPC_STATUS_UNAVAILABLE, reason_name(REASON_NATS_UNAVAILABLE),
+                     "the broker was not connected yet since this instance started; the function certainly did not "
+                     "start, try again");
+        return;
+    }
     struct input input = instance_input(instance, INPUT_CALL);
     input.blob = call_blob(instance, request, id, digest);
     if (input.blob.slot == BLOB_NONE) {
