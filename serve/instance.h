@@ -133,10 +133,11 @@ struct instance {
     struct effects *effects;
     struct input *queue; /* ring */
     uint32_t queue_head, queue_count;
-    bool stepping, link_fed, provisioning, refreshing, refresh_again, refreshed, ready, draining, stopped, foreign;
+    bool stepping, link_fed, provisioning, refreshing, refresh_again, sweeping, refreshed, ready, draining, stopped, foreign;
     uint32_t signals;
     int exit_code;
     uint64_t config_sequence_seen, ticks;
+    uint64_t sweep_until; /* last sequence of the queue at the newest connection; 0: nothing to sweep */
     struct call_side *calls, *calls_by_rpc;
     struct pending *pending_calls, *pending_deliveries;
     const struct record *setting; /* the record that is being told to the core */

@@ -13,6 +13,8 @@ void jobs_build(struct instance *instance, uint64_t operation, const struct reco
 void jobs_consumer(struct instance *instance, uint64_t operation, uint32_t epoch, const struct record *record);
 /* Reads all records if they changed since the last time -> functions_reconcile(). */
 void jobs_records(struct instance *instance, bool force);
+/* Takes requests out of the queue that are done and that the broker brought back; instance->sweep_until 0 ends it. */
+void jobs_sweep(struct instance *instance);
 
 /* For jobs: the control connection, made when first needed; NULL with `error` filled. */
 struct broker *jobs_broker(struct instance *instance, struct broker_error *error);

@@ -63,6 +63,7 @@ static void instance_tick(void *owner)
         jobs_records(instance, false);
         if (instance->ticks % CLOCK_TICKS == 0) {
             provision_sample_clock(instance);
+            jobs_sweep(instance);
         }
     }
 }

@@ -142,6 +142,12 @@ struct broker_consumer {
 enum broker_status broker_consumer_ensure(struct broker *broker, const char *language, const char *name,
                                           int64_t ack_wait_ns, uint32_t ack_pending_max,
                                           struct broker_consumer *ret_consumer, struct broker_error *ret_error);
+/* How far that consumer got. ack_floor: all its messages up to this sequence of the stream were acked. */
+struct broker_consumer_state {
+    uint64_t ack_floor, pending, ack_pending;
+};
+enum broker_status broker_consumer_state(struct broker *broker, const char *language, const char *name,
+                                         struct broker_consumer_state *ret_state, struct broker_error *ret_error);
 /* Only if it carries BROKER_MARK (else BROKER_FOREIGN); messages stay in the queue. */
 enum broker_status broker_consumer_delete(struct broker *broker, const char *language, const char *name,
                                           struct broker_error *ret_error);

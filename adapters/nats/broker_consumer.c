@@ -151,6 +151,27 @@ enum broker_status broker_consumer_ensure(struct broker *broker, const char *lan
     return BROKER_OK;
 }
 
+enum broker_status broker_consumer_state(struct broker *broker, const char *language, const char *name,
+                                         struct broker_consumer_state *ret_state, struct broker_error *ret_error)
+{
+    char consumer[CONSUMER_NAME_BYTES];
+    cJSON *info = NULL;
+    if (!consumer_name(language, name, consumer, ret_error)) {
+        return BROKER_INVALID;
+    }
+    enum broker_status status = consumer_info(broker, consumer, &info, ret_error);
+    if (status != BROKER_OK) {
+        return status;
+    }
+    *ret_state = (struct broker_consumer_state){
+        .ack_floor = (uint64_t)json_integer(cJSON_GetObjectItemCaseSensitive(info, "ack_floor"), "stream_seq", 0),
+        .pending = (uint64_t)json_integer(info, "num_pending", 0),
+        .ack_pending = (uint64_t)json_integer(info, "num_ack_pending", 0),
+    };
+    cJSON_Delete(info);
+    return BROKER_OK;
+}
+
 enum broker_status broker_consumer_delete(struct broker *broker, const char *language, const char *name,
                                           struct broker_error *ret_error)
 {
