@@ -105,7 +105,7 @@ class Load:
         """Every accepted request has exactly one result, its readers saw the same bytes, and the queue is empty."""
         ids = [calls.request_id_of(self.function, event) for event in self.events] + self.published
         wait_for(lambda: self.bus.info("function-results").messages >= len(ids), "all results", _SECONDS, 0.2)
-        self.bus.queue_empty(20)
+        self.bus.queue_empty()
         stored = self.bus.messages("function-results", "function.result.*")
         by_id = {message.subject.rpartition(".")[2]: message for message in stored}
         state = self.bus.info("function-results")
