@@ -2,8 +2,8 @@
  * reply subject of a publish says whose it is: "<inbox>.ack.q.<id>" for a request, "<inbox>.ack.r.<delivery>" for a
  * result. Everything that a turn publishes leaves in one write.
  *
- * nats.c frees messages, sent and received, on a thread of its own, which natsMsg_Destroy() wakes: one at a time, that is
- * a wake-up a message. So spent messages are kept and destroyed by the hundred. */
+ * nats.c frees messages, sent and received, on a thread of its own, which natsMsg_Destroy() wakes: one at a time, that
+ * is a wake-up a message. So spent messages are kept and destroyed by the hundred. */
 #include "bench/baseline/baseline.h"
 
 #include <inttypes.h>
