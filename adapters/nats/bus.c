@@ -66,7 +66,7 @@ static void bus_drop_connection(struct bus *bus)
         shutdown(bus->socket, SHUT_RDWR);
         natsConnection_ProcessWriteEvent(bus->connection);
     }
-    bus_receive_clear(bus);
+    bus_spent_clear(bus);
     natsConnection_Close(bus->connection);
     for (size_t i = 0; i < bus->subject_count; i++) {
         natsSubscription_Destroy(bus->inboxes[i]);

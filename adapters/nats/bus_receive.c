@@ -272,7 +272,7 @@ static void receive_one(struct bus *bus, size_t index, natsMsg *message)
     }
 }
 
-void bus_receive_clear(struct bus *bus)
+void bus_spent_clear(struct bus *bus)
 {
     for (uint32_t i = 0; i < bus->spent_count; i++) {
         natsMsg_Destroy(bus->spent[i]);
@@ -281,14 +281,12 @@ void bus_receive_clear(struct bus *bus)
     bus->spent_bytes = 0;
 }
 
-/* nats.c gives a received message to its garbage thread and wakes it, for every single one: a switch away from this
- * thread per message, 9 % of the CPU at one caller. Many at once wake it once. */
-static void receive_spend(struct bus *bus, natsMsg *message)
+void bus_spend(struct bus *bus, natsMsg *message)
 {
     bus->spent[bus->spent_count++] = message;
     bus->spent_bytes += (size_t)natsMsg_GetDataLength(message);
     if (bus->spent_count == BUS_SPENT_MAX || bus->spent_bytes > BUS_SPENT_BYTES_MAX) {
-        bus_receive_clear(bus);
+        bus_spent_clear(bus);
     }
 }
 
@@ -306,7 +304,7 @@ static bool receive_next(struct bus *bus, size_t index)
         return status == NATS_NO_RESPONDERS || status == NATS_SLOW_CONSUMER;
     }
     receive_one(bus, index, message);
-    receive_spend(bus, message);
+    bus_spend(bus, message);
     return true;
 }
 

@@ -85,7 +85,9 @@ static natsStatus publish_with_headers(struct bus *bus, const struct bus_publish
     if (status == NATS_OK) {
         status = natsConnection_PublishMsg(bus->connection, message);
     }
-    natsMsg_Destroy(message);
+    if (message != NULL) {
+        bus_spend(bus, message);
+    }
     return status;
 }
 
