@@ -238,25 +238,39 @@ static void deploy_revert(struct instance *instance, const struct deploy_wait *w
     }
 }
 
+static void wait_failed(struct instance *instance, const struct deploy_wait *wait, const struct function_side *side)
+{
+    char text[512];
+    snprintf(text, sizeof text, "the new version did not start, nothing was changed: %.400s", side->message);
+    admin_status(instance, wait->rpc_id, RPC_STATUS_FAILED_PRECONDITION, "PLUGIN_NOT_STARTED", text);
+    deploy_revert(instance, wait);
+}
+
+static void wait_ended(struct instance *instance, const struct deploy_wait *wait, const struct function_side *side,
+                       bool ready)
+{
+    struct rpc_function shown;
+    bool replaced = strcmp(wait->record.version, side->record.version) != 0 || side->state == FUNCTION_RETIRING;
+    if (replaced) {
+        admin_status(instance, wait->rpc_id, RPC_STATUS_ABORTED, "CONCURRENT_DEPLOY",
+                     "somebody else deployed or removed this function before the version took over; look at it with "
+                     "`stead function get` and try again");
+    } else if (ready) {
+        function_show(instance, side, &shown);
+        answer_functions(instance, wait->rpc_id, &shown, 1);
+    } else {
+        wait_failed(instance, wait, side);
+    }
+}
+
 void admin_state(struct instance *instance, const struct function_side *side, bool ready)
 {
-    bool failed = side->state == FUNCTION_FAILED;
-    for (uint32_t i = 0; (ready || failed) && i < SERVE_DEPLOYS_MAX; i++) {
+    bool ended = ready || side->state == FUNCTION_FAILED || side->state == FUNCTION_RETIRING;
+    for (uint32_t i = 0; ended && i < SERVE_DEPLOYS_MAX; i++) {
         struct deploy_wait *wait = &instance->deploys[i];
-        if (!wait->used || strcmp(wait->record.name, side->record.name) != 0 ||
-            strcmp(wait->record.version, side->record.version) != 0) {
-            continue;
-        }
-        wait->used = false;
-        if (ready) {
-            struct rpc_function shown;
-            function_show(instance, side, &shown);
-            answer_functions(instance, wait->rpc_id, &shown, 1);
-        } else {
-            char text[512];
-            snprintf(text, sizeof text, "the new version did not start, nothing was changed: %.400s", side->message);
-            admin_status(instance, wait->rpc_id, RPC_STATUS_FAILED_PRECONDITION, "PLUGIN_NOT_STARTED", text);
-            deploy_revert(instance, wait);
+        if (wait->used && strcmp(wait->record.name, side->record.name) == 0) {
+            wait->used = false;
+            wait_ended(instance, wait, side, ready);
         }
     }
 }
