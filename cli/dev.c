@@ -320,10 +320,17 @@ static void stop(struct dev *dev)
     unlink(dev->store.ports);
 }
 
-static int dev_start(struct dev *dev)
+static void signals_handle(void (*handler)(int number))
 {
     static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        sigaction(signals[i], &action, NULL);
+    }
+}
+
+static int dev_start(struct dev *dev)
+{
     int error = loop_create(&dev->loop);
     error = error == 0 ? loop_wake_create(dev->loop, woken, dev, &stop_wake) : error;
     error = error == 0 ? dev_children_start(&dev->children, dev->arguments->spawner, dev->loop,
@@ -333,9 +340,7 @@ static int dev_start(struct dev *dev)
         say_error("no event loop: %s", strerror(-error));
         return EXIT_UNAVAILABLE;
     }
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-        sigaction(signals[i], &action, NULL);
-    }
+    signals_handle(on_signal);
     return EXIT_DONE;
 }
 
@@ -362,9 +367,12 @@ int dev_run(const struct arguments *arguments)
     if (code == EXIT_DONE) {
         code = start_and_stay(dev);
         stop(dev);
+        signals_handle(SIG_IGN); /* A late one would use the loop that ends here. */
         dev_children_free(&dev->children);
+        loop_wake_free(stop_wake);
+        loop_free(dev->loop);
     }
     dev_store_close(&dev->store);
-    free(dev); /* The loop and its wake end with the process: a late signal may still use them. */
+    free(dev);
     return code;
 }

@@ -25,9 +25,9 @@ static const struct {
 
 static void check_server(struct report *report, const struct broker_info *info)
 {
-    int major = 0, minor = 0;
-    bool read = sscanf(info->server_version, "%d.%d", &major, &minor) == 2;
-    bool known = read && (major > 2 || (major == 2 && minor >= VERSION_MINOR_MIN));
+    char *rest;
+    long major = strtol(info->server_version, &rest, 10), minor = *rest == '.' ? strtol(rest + 1, NULL, 10) : 0;
+    bool known = major > 2 || (major == 2 && minor >= VERSION_MINOR_MIN);
     report_add(report, known ? LEVEL_OK : LEVEL_FAIL, "nats-server", known ? NULL : "upgrade: 2.9 or later is needed",
                "version %s at %s%s%s", info->server_version, info->server_url,
                info->cluster[0] == '\0' ? "" : ", cluster ", info->cluster);

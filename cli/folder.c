@@ -30,7 +30,7 @@ static bool fail(struct folder *folder, int exit_code, const char *format, ...)
     return false;
 }
 
-static bool read_content(int fd, size_t size, struct bytes *ret_content)
+static bool read_content(int fd, size_t size, uint8_t **ret_content, size_t *ret_length)
 {
     uint8_t *content = malloc(size + 1);
     size_t used = 0;
@@ -48,7 +48,8 @@ static bool read_content(int fd, size_t size, struct bytes *ret_content)
         return false;
     }
     content[used] = '\0';
-    *ret_content = (struct bytes){ content, used };
+    *ret_content = content;
+    *ret_length = used;
     return true;
 }
 
@@ -77,7 +78,7 @@ static int open_inside(struct folder *folder, const char *path)
 static bool add_file(struct folder *folder, const char *path)
 {
     struct stat status;
-    struct bytes content;
+    size_t length;
     int fd = open_inside(folder, path);
     if (fd < 0) {
         return false;
@@ -85,7 +86,8 @@ static bool add_file(struct folder *folder, const char *path)
     bool plain = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
     bool fits =
         plain && folder->file_count < FOLDER_FILES_MAX && (uint64_t)status.st_size <= FOLDER_BYTES_MAX - folder->bytes;
-    bool good = fits && read_content(fd, (size_t)status.st_size, &content);
+    struct folder_memory *memory = fits ? &folder->memory[folder->file_count] : NULL;
+    bool good = fits && read_content(fd, (size_t)status.st_size, &memory->content, &length);
     close(fd);
     if (!plain) {
         return fail(folder, EXIT_USAGE, "%s/%s is no plain file", folder->directory, path);
@@ -94,12 +96,15 @@ static bool add_file(struct folder *folder, const char *path)
         return fail(folder, EXIT_USAGE, "%s is too much for a function: at most %d files and %d MiB (%s is over)",
                     folder->directory, FOLDER_FILES_MAX, FOLDER_BYTES_MAX >> 20, path);
     }
-    char *name = good ? strdup(path) : NULL;
-    if (name == NULL) {
+    memory->path = good ? strdup(path) : NULL;
+    folder->file_count++;
+    if (memory->path == NULL) {
         return fail(folder, EXIT_UNAVAILABLE, "%s/%s can't be read: %s", folder->directory, path, strerror(errno));
     }
-    folder->files[folder->file_count++] = (struct rpc_file){ bytes_of(name), content, (status.st_mode & S_IXUSR) != 0 };
-    folder->bytes += content.length;
+    folder->files[folder->file_count - 1] = (struct rpc_file){ .path = bytes_of(memory->path),
+                                                               .content = { memory->content, length },
+                                                               .executable = (status.st_mode & S_IXUSR) != 0 };
+    folder->bytes += length;
     return true;
 }
 
@@ -211,7 +216,8 @@ bool folder_read(const char *directory, const char *name, const char *language, 
         return fail(ret_folder, EXIT_USAGE, "%s is a file: name the folder that holds the function", directory);
     }
     ret_folder->files = calloc(FOLDER_FILES_MAX, sizeof *ret_folder->files);
-    if (ret_folder->files == NULL) {
+    ret_folder->memory = calloc(FOLDER_FILES_MAX, sizeof *ret_folder->memory);
+    if (ret_folder->files == NULL || ret_folder->memory == NULL) {
         return fail(ret_folder, EXIT_TRY_AGAIN, "out of memory");
     }
     return walk(ret_folder, "", 0) && manifest_read(ret_folder) && name_and_language(ret_folder, name, language);
@@ -220,9 +226,10 @@ bool folder_read(const char *directory, const char *name, const char *language, 
 void folder_free(struct folder *folder)
 {
     for (size_t i = 0; i < folder->file_count; i++) {
-        free((void *)folder->files[i].path.at);
-        free((void *)folder->files[i].content.at);
+        free(folder->memory[i].path);
+        free(folder->memory[i].content);
     }
+    free(folder->memory);
     free(folder->files);
     free(folder->manifest);
     *folder = (struct folder){ 0 };

@@ -22,6 +22,10 @@ struct folder {
     char language[16];
     char *manifest; /* text of stead.yaml, "" if there is none */
     struct rpc_file *files;
+    struct folder_memory {
+        char *path;
+        uint8_t *content;
+    } * memory; /* what `files` points to, one a file */
     size_t file_count;
     size_t bytes;
     char problem[640];

@@ -71,7 +71,7 @@ int say_columns(FILE *out)
 {
     struct winsize size = { 0 };
     const char *named = getenv("COLUMNS");
-    int columns = named != NULL ? atoi(named) : 0;
+    int columns = named != NULL ? (int)strtol(named, NULL, 10) : 0;
     if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
         columns = size.ws_col;
     }

@@ -63,7 +63,7 @@ def wait_for(condition, seconds=10):
 class Dev:
     """One `stead dev` in a temporary folder; use it with `with`."""
 
-    def __init__(self, *directories, store=None, extra=()):
+    def __init__(self, *directories, store=None, extra=(), **variables):
         self.folder = tempfile.TemporaryDirectory(prefix="stead-cli-")
         self.path = Path(self.folder.name)
         self.store = Path(store or self.path / "store")
@@ -73,7 +73,7 @@ class Dev:
             self.process = subprocess.Popen(
                 [STEAD, "dev", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--store", str(self.store), "--ports-file",
                  str(self.ports_file), *extra, *map(str, directories)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment())
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(**variables))
 
     def __enter__(self):
         return self

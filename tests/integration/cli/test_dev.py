@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -209,6 +210,24 @@ class Life(unittest.TestCase):
                 dev.process.kill()
                 dev.process.wait()
                 self.assertTrue(wait_for(lambda: not any(alive(pid) for pid in members)))
+
+    def test_stopped_at_any_moment(self):
+        for delay_s in (0.02, 0.1, 0.2, 0.4, 0.8):
+            with self.subTest(delay_s), Dev(ROOT / "examples") as dev:
+                time.sleep(delay_s)
+                code, left = dev.stop()
+                # Before its handlers stand, the signal's own effect is right too.
+                self.assertIn(code, (0, -signal.SIGTERM), dev.said())
+                self.assertEqual(left, [], dev.said())
+                self.assertFalse(dev.ports_file.exists())
+
+    def test_no_broker_is_installed(self):
+        if any(Path(folder, "nats-server").exists() for folder in ("/usr/sbin", "/usr/local/sbin")):
+            self.skipTest("nats-server lies in a folder that is always searched")
+        with Dev(PATH="/nonexistent") as dev:
+            self.assertEqual(dev.process.wait(20), 69)
+            self.assertIn("apt-get install nats-server", dev.said())
+            self.assertIn("ci/setup run", dev.said())
 
     def test_a_broker_of_others(self):
         with tempfile.TemporaryDirectory() as root:
