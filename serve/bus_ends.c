@@ -21,9 +21,9 @@ static void header_copy(const struct bus_message *message, const char *name, str
 
 static uint8_t end_of_text(struct bytes text)
 {
-    for (uint8_t end = 1; end < END_COUNT; end++) {
+    for (int end = 1; end < END_COUNT; end++) {
         if (bytes_equal_text(text, end_name((enum end)end))) {
-            return end;
+            return (uint8_t)end;
         }
     }
     return END_NONE;
@@ -31,9 +31,9 @@ static uint8_t end_of_text(struct bytes text)
 
 static uint8_t reason_of_text(struct bytes text)
 {
-    for (uint8_t reason = 0; reason < REASON_COUNT; reason++) {
+    for (int reason = 0; reason < REASON_COUNT; reason++) {
         if (bytes_equal_text(text, reason_name((enum reason)reason))) {
-            return reason;
+            return (uint8_t)reason;
         }
     }
     return REASON_NONE;
@@ -143,20 +143,25 @@ static void reply_result(struct instance *instance, const struct bus_reply *repl
     instance_feed(instance, &input);
 }
 
-/* Ledger records are short JSON of our own making, read by position of their keys. */
+/* The number behind `name` in a record of our own making; 0 if it is not there. */
+static uint64_t ledger_number(const char *text, const char *name, int base)
+{
+    const char *at = strstr(text, name);
+    return at == NULL ? 0 : strtoull(at + strlen(name), NULL, base);
+}
+
+/* Ledger records are short JSON of our own making (bus_out.c), read by the names of their members. */
 static bool ledger_read(struct bytes body, struct input *input)
 {
+    static const char prefix[] = "{\"schema\":1,";
     char text[200];
-    unsigned long long nonce = 0;
-    unsigned attempts = 0, starts = 0;
     bytes_copy_text(text, sizeof text, body);
-    if (sscanf(text, "{\"schema\":1,\"attempts\":%u,\"starts\":%u,\"nonce\":\"%llx\"}", &attempts, &starts, &nonce) !=
-        3) {
+    if (strncmp(text, prefix, sizeof prefix - 1) != 0) {
         return false;
     }
-    input->as.ledger.attempts = attempts;
-    input->as.ledger.starts = starts;
-    input->as.ledger.nonce = nonce;
+    input->as.ledger.attempts = (uint32_t)ledger_number(text, "\"attempts\":", 10);
+    input->as.ledger.starts = (uint32_t)ledger_number(text, "\"starts\":", 10);
+    input->as.ledger.nonce = ledger_number(text, "\"nonce\":\"", 16);
     return true;
 }
 

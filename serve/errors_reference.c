@@ -1,6 +1,6 @@
-/* Writes docs/reference/errors.md to stdout: the core's reasons and what a caller sees for each, then what a door refuses
- * before there is a request. The first table is made from the tables in code; the second is written down here, since
- * those reasons are texts of the adapters. */
+/* Writes docs/reference/errors.md to stdout: the core's reasons and what a caller sees for each, then what a door
+ * refuses before there is a request. The first table is made from the tables in code; the second is written down here,
+ * since those reasons are texts of the adapters. */
 #include "serve/instance.h"
 
 #include <stdio.h>

@@ -222,11 +222,11 @@ static void manifest_check(const struct manifest *manifest, const char *name, st
     }
     for (size_t i = 0; i < manifest->env.count; i++) {
         const char *variable = manifest->env.items[i].name;
-        if (!variable_name_valid(variable) || strncmp(variable, "STEAD_", 6) == 0) {
+        if (variable == NULL || !variable_name_valid(variable) || strncmp(variable, "STEAD_", 6) == 0) {
             config_problem(problems,
                            "%s: spec.env: \"%.60s\" is no variable name: use letters, digits and _, and no STEAD_ in "
                            "front",
-                           name, variable);
+                           name, variable == NULL ? "" : variable);
         }
     }
 }

@@ -116,7 +116,7 @@ const char *config_nearest(const struct config_table *table, const char *path, c
             far = distance(path, section);
             if (far < best) {
                 best = far;
-                nearest = strcpy(ret_section, section);
+                nearest = memcpy(ret_section, section, sizeof section);
             }
         }
     }

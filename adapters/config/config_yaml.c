@@ -298,7 +298,9 @@ static bool read_section(struct yaml_reader *reader, size_t depth)
 /* One document that is a mapping, or nothing at all. */
 static void read_stream(struct yaml_reader *reader)
 {
-    if (!next(reader) || !next(reader) || reader->event.type == YAML_STREAM_END_EVENT || !next(reader)) {
+    bool stream = next(reader);
+    bool document = stream && next(reader) && reader->event.type != YAML_STREAM_END_EVENT;
+    if (!document || !next(reader)) {
         return;
     }
     if (reader->event.type == YAML_SCALAR_EVENT && scalar_is_empty(&reader->event)) {

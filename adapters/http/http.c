@@ -173,7 +173,7 @@ static bool address_split(const char *address, char *ret_host, size_t host_size,
     }
     memcpy(ret_host, host, length);
     ret_host[length] = '\0';
-    strcpy(ret_port, colon + 1);
+    memcpy(ret_port, colon + 1, strlen(colon + 1) + 1);
     return true;
 }
 
@@ -221,7 +221,7 @@ static int address_listen(const char *address, char *ret_error, size_t error_siz
 
 static void address_text(int fd, char *ret_text, size_t size)
 {
-    struct sockaddr_storage storage;
+    struct sockaddr_storage storage = { .ss_family = AF_UNSPEC };
     socklen_t length = sizeof storage;
     char host[64] = "?", port[8] = "?";
     if (getsockname(fd, (struct sockaddr *)&storage, &length) == 0) {

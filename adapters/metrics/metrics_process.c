@@ -26,6 +26,7 @@ static void sample_stat(struct metrics *metrics)
     const char *after = strrchr(text, ')'); /* the command's name may hold anything, even spaces */
     unsigned long long threads, start, size;
     long long resident;
+    /* NOLINTNEXTLINE(cert-err34-c): the kernel writes these numbers, and they fit */
     if (after == NULL || sscanf(after + 1,
                                 " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %llu "
                                 "%*d %llu %llu %lld",

@@ -177,7 +177,7 @@ enum broker_status broker_object_put(struct broker *broker, const char *bucket, 
                                      struct broker_object *ret_object, struct broker_error *ret_error)
 {
     struct object_names names;
-    struct object_meta old;
+    struct object_meta old = { .nuid = "" };
     struct object_meta meta = { .object.size = content.length };
     if (!object_names(bucket, name, "store", &names, ret_error)) {
         return BROKER_INVALID;
@@ -272,7 +272,7 @@ enum broker_status broker_object_get(struct broker *broker, const char *bucket, 
                                      struct broker_error *ret_error)
 {
     struct object_names names;
-    struct object_meta meta;
+    struct object_meta meta = { .nuid = "" };
     char digest[64];
     if (!object_names(bucket, name, "fetch", &names, ret_error)) {
         return BROKER_INVALID;
@@ -309,7 +309,7 @@ enum broker_status broker_object_delete(struct broker *broker, const char *bucke
                                         struct broker_error *ret_error)
 {
     struct object_names names;
-    struct object_meta meta;
+    struct object_meta meta = { .nuid = "" };
     if (!object_names(bucket, name, "delete", &names, ret_error)) {
         return BROKER_INVALID;
     }

@@ -43,8 +43,9 @@ static char *put(char *at, struct bytes bytes, const char *end)
     if (bytes.length > 0) {
         memcpy(at, bytes.at, bytes.length);
     }
-    strcpy(at + bytes.length, end);
-    return at + bytes.length + strlen(end);
+    size_t length = strlen(end);
+    memcpy(at + bytes.length, end, length + 1);
+    return at + bytes.length + length;
 }
 
 /* All headers as one: nats.c writes a name as it is, so the lines of all but the last header can stand before the last
@@ -225,7 +226,7 @@ void bus_consumers_free(struct bus *bus)
     struct bus_consumer *next;
     HASH_ITER(hh, bus->consumers, consumer, next)
     {
-        HASH_DEL(bus->consumers, consumer);
+        HASH_DEL(bus->consumers, consumer); /* NOLINT(clang-analyzer-unix.Malloc): uthash frees its own table only */
         free(consumer);
     }
 }

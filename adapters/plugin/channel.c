@@ -44,7 +44,7 @@ static bool buffer_reserve(uint8_t **buffer, size_t *start, size_t *end, size_t 
     if (*capacity - *end >= room && *buffer != NULL) {
         return true;
     }
-    if (live > 0 && *start > 0) {
+    if (*buffer != NULL && live > 0 && *start > 0) {
         memmove(*buffer, *buffer + *start, live);
     }
     *start = 0;

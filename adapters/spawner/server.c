@@ -233,8 +233,9 @@ static void server_kill_strays(struct server *server)
     if (file == NULL) {
         return; /* a kernel without CONFIG_PROC_CHILDREN: process groups are killed all the same */
     }
-    int pid;
-    while (fscanf(file, "%d", &pid) == 1) {
+    char word[16];
+    while (fscanf(file, "%15s", word) == 1) {
+        pid_t pid = (pid_t)strtol(word, NULL, 10);
         if (server_find_pid(server, pid) == NULL && server_find_pid(server, getsid(pid)) == NULL) {
             kill(pid, SIGKILL);
         }
