@@ -294,6 +294,7 @@ void core_step(struct core *core, const struct input *input, struct effects *eff
     core->blobs += input->blob.slot != 0;
     if (heard_from_broker(core, input)) {
         core->heard_ns = core->now_ns;
+        core->pull_lost = false;
     }
     step_input(core, input);
     step_timers(core);

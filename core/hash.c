@@ -166,6 +166,7 @@ uint64_t core_hash(const struct core *read_only)
         core->dirty_first,
         core->sweep_calls,
         core->link_up,
+        core->pull_lost,
         core->clock_known,
         core->draining,
         core->sweep_deliveries,

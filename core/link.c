@@ -23,6 +23,7 @@ void link_up(struct core *core, const struct input *input)
     core->link_up = true;
     core->epoch = input->epoch;
     core->heard_ns = core->now_ns;
+    core->pull_lost = false;
     core->sweep_calls = 0;
     core->sweep_deliveries = 0;
     core->sweep_functions = 0;
@@ -74,7 +75,8 @@ void link_timer(struct core *core)
         core->stopped = true;
         emit(core, EFFECT_STOPPED);
     }
-    if (core->link_up && core->outstanding > 0 && core->now_ns - core->heard_ns > core->settings.silence_ns_max) {
+    bool asked = core->outstanding > 0 || core->pull_lost;
+    if (core->link_up && asked && core->now_ns - core->heard_ns > core->settings.silence_ns_max) {
         core->heard_ns = core->now_ns;
         emit(core, EFFECT_RECONNECT);
     }

@@ -1,8 +1,8 @@
 /* The pump moves a function on: messages to workers, workers to life, credit to the broker. It runs whenever something
  * about the function changed, at most once per step and function, and leaves what does not fit for the next step.
  *
- * Credit: every ready function keeps one message asked for, so that the first one wakes it from zero. Beyond that the
- * free slots are shared evenly among the functions that have work. A function is asked for no more than its workers can
+ * Credit: every ready function with nothing in hand keeps one message asked for, which wakes it. Beyond that the free
+ * slots are shared evenly among the functions that have work. A function is asked for no more than its workers can
  * take; if its executions are so short that the broker's round trip is the longer part, for four times as much. */
 #include "core/banned.h"
 #include "core/machine.h"
@@ -50,6 +50,9 @@ static uint32_t beyond_standing(uint32_t outstanding)
 void function_outstanding(struct core *core, uint32_t index, uint32_t outstanding)
 {
     struct function *function = function_at(core, index);
+    if (core->outstanding == 0 && outstanding > 0 && !core->pull_lost) {
+        core->heard_ns = core->now_ns; /* Silence counts from the first question. */
+    }
     core->outstanding += outstanding - function->outstanding;
     core->extra += beyond_standing(outstanding) - beyond_standing(function->outstanding);
     function->outstanding = outstanding;
@@ -207,7 +210,8 @@ static uint32_t pump_credit(struct core *core, const struct function *function)
     uint32_t others = core->extra - beyond_standing(function->outstanding);
     uint32_t spare = free_slots > others ? free_slots - others : 0;
     uint32_t want = least(room, share == 0 ? 1 : share);
-    return least(want, 1 + spare);
+    uint32_t standing = function->in_hand == 0; /* One that has work already is awake. */
+    return least(want, standing + spare);
 }
 
 static void pump_pull(struct core *core, uint32_t index)
@@ -217,6 +221,7 @@ static void pump_pull(struct core *core, uint32_t index)
         core->now_ns >= function->pulled_ns + core->settings.pull_expires_ns + PULL_SLACK_NS) {
         /* Its end was lost: perhaps nobody was there to hear it. Make sure of the consumer before the next pull. */
         function_outstanding(core, index, 0);
+        core->pull_lost = true;
         function->consumer_ready = false;
         function_consumer_ask(core, index);
         return;

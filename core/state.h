@@ -112,6 +112,7 @@ struct core {
     uint32_t timers_count, heap_count, operations, epoch, in_hand, outstanding, extra, active, blobs;
     uint32_t dirty_first, dirty_last, sweep_calls, sweep_deliveries, sweep_functions;
     bool link_up, clock_known, draining, stopped;
+    bool pull_lost; /* a pull's end never came, and nothing was heard since */
     uint8_t instance;
     uint32_t mutant;
     uint64_t inputs[INPUT_COUNT], emitted[EFFECT_COUNT];
