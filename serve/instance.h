@@ -133,7 +133,8 @@ struct instance {
     struct effects *effects;
     struct input *queue; /* ring */
     uint32_t queue_head, queue_count;
-    bool stepping, link_fed, provisioning, refreshing, refresh_again, sweeping, refreshed, ready, draining, stopped, foreign;
+    bool stepping, link_fed, provisioning, refreshing, refresh_again, sweeping, refreshed, ready, draining, stopped,
+        foreign;
     uint32_t signals;
     int exit_code;
     uint64_t config_sequence_seen, ticks;
