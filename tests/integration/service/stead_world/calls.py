@@ -6,6 +6,9 @@ import json
 import os
 import sys
 
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # children of the test run exec at once
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
 import grpc
 import grpc_tools
 from grpc_tools import protoc

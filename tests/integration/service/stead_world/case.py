@@ -44,10 +44,12 @@ class WorldCase(unittest.TestCase):
 
 
 def main():
-    """Runs the tests of the calling file; what failed is followed by the logs of the worlds."""
+    """Runs the tests of the calling file; what failed is followed by the logs of the worlds. So is a crash that no test noticed."""
     program = unittest.main(module="__main__", exit=False, verbosity=2)
-    if not program.result.wasSuccessful():
-        for world in _worlds:
-            sys.stderr.write(world.kept_logs)
+    troubles = [trouble for world in _worlds for trouble in world.troubles]
+    good = program.result.wasSuccessful() and not troubles
+    for world in _worlds if not good else ():
+        sys.stderr.write(world.kept_logs)
+    sys.stderr.write("".join("\nTROUBLE %s" % trouble for trouble in troubles))
     sys.stderr.flush()
-    sys.exit(0 if program.result.wasSuccessful() else 1)
+    sys.exit(0 if good else 1)

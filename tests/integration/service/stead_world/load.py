@@ -8,6 +8,7 @@ import asyncio
 import threading
 
 from . import calls
+from .case import WorldCase
 from .process import wait_for
 
 FUNCTION = """
@@ -22,6 +23,7 @@ def work(event, ctx):
 """
 MANIFEST = "spec: {maxRetries: 20, maxWorkers: 4}\n"
 AGAIN = ("UNAVAILABLE", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
+SETTINGS = {"STEAD_QUEUE_ACK_WAIT": "3s", "STEAD_FUNCTIONS_RETRY_BASE": "10ms"}
 _THREADS = 16
 _SECONDS = 100
 
@@ -123,3 +125,31 @@ class Load:
             case.assert_ok(again)
             case.assertEqual(again.data, by_id[again.response.request_id].data)
         case.assertEqual(self.bus.messages("function-dead", "function.dead.>"), [])
+
+
+class LoadCase(WorldCase):
+    """Each test has a world of its own, so that the streams hold its results only."""
+
+    world = bus = serves = None
+
+    @classmethod
+    def setUpClass(cls):
+        pass
+
+    def begin(self, instances):
+        """That many instances, all of which serve the function `work`."""
+        self.world = self.new_world()
+        self.world.start_broker()
+        self.bus = self.world.bus()
+        self.serves = [self.world.serve("serve%d" % number, env=SETTINGS) for number in range(instances)]
+        self.world.deploy(self.serves[0], {"main.py": FUNCTION}, "work", MANIFEST)
+        for serve in self.serves:
+            wait_for(lambda serve=serve: state_of(serve, "work") == "READY", "the function on " + serve.name)
+
+    def load(self, serves, by_grpc=1000, by_nats=1000):
+        return Load(self.bus, [serve.client for serve in serves], by_grpc, by_nats).start()
+
+
+def state_of(serve, name):
+    functions = serve.client.list()
+    return functions[name].state if name in functions else None

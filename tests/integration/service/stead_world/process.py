@@ -1,6 +1,7 @@
 """One child process with its log. It gets SIGKILL from the kernel when the test dies, so nothing is left behind."""
 import ctypes
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import time
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 40
+_ALARMS = re.compile(r".*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|assertion failed).*")
 
 
 def wait_for(condition, what, seconds=60, pause=0.05):
@@ -55,7 +57,7 @@ def alive(pid):
 class Process:
     def __init__(self, name, command, log_path, env=None):
         self.name, self.command, self.log_path, self.env = name, command, log_path, env
-        self.child = None
+        self.child, self.killed = None, False
 
     def start(self):
         with open(self.log_path, "ab") as log:
@@ -82,6 +84,7 @@ class Process:
     def kill(self):
         """kill -9."""
         if self.running():
+            self.killed = True
             self.child.kill()
         if self.child is not None:
             self.child.wait()
@@ -94,6 +97,14 @@ class Process:
 
     def wait(self, seconds=_STOP_SECONDS):
         return self.child.wait(timeout=seconds)
+
+    def trouble(self):
+        """What must never happen, whatever the test is about: it crashed, or a sanitizer complained. "" if neither."""
+        code = None if self.child is None else self.child.poll()
+        if code is not None and code < 0 and not self.killed:
+            return "%s was ended by signal %d" % (self.name, -code)
+        found = _ALARMS.search(self.log())
+        return "%s: %s" % (self.name, found.group(0)) if found else ""
 
     def log(self):
         try:

@@ -76,7 +76,7 @@ class Serve(Process):
 class World:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="stead-world-")
-        self.processes, self.buses, self.kept_logs = [], [], ""
+        self.processes, self.buses, self.kept_logs, self.troubles = [], [], "", []
         self.nats_port = free_port()
         self.nats_url = "nats://127.0.0.1:%d" % self.nats_port
         calls.generate(os.path.join(ROOT, "proto"), os.path.join(self.folder, "stubs"))
@@ -102,16 +102,16 @@ class World:
         self.buses.append(bus)
         return bus
 
-    def serve(self, name="one", ready=True, env=None, arguments=(), **settings):
-        """Starts an instance; settings are keys of the configuration, e.g. functions_timeout="2s"."""
+    def serve(self, name="one", ready=True, env=None, **settings):
+        """Starts an instance; settings are variables without STEAD_, e.g. functions_timeout="2s"."""
         variables = dict(os.environ)
         variables.update({"STEAD_" + key.upper(): value for key, value in settings.items()})
         variables.update(env or {})
         ports_path = self.path("ports.%d" % len(self.processes))
         store = self.path("store-" + name)
-        grpc, http = variables.pop("STEAD_GRPC_LISTEN", "127.0.0.1:0"), variables.pop("STEAD_HTTP_LISTEN", "127.0.0.1:0")
-        command = [PROGRAM, "serve", "--nats", self.nats_url, "--grpc", grpc, "--http", http, "--store", store]
-        command += ["--ports-file", ports_path, *arguments]
+        variables.setdefault("STEAD_GRPC_LISTEN", "127.0.0.1:0")
+        variables.setdefault("STEAD_HTTP_LISTEN", "127.0.0.1:0")
+        command = [PROGRAM, "serve", "--nats", self.nats_url, "--store", store, "--ports-file", ports_path]
         serve = self._process(Serve, name, command, variables)
         serve.ports_path = ports_path
         serve.start()
@@ -126,6 +126,7 @@ class World:
         return answer.response.function
 
     def close(self):
+        self.troubles = [trouble for trouble in (process.trouble() for process in self.processes) if trouble]
         self.kept_logs = self.logs()
         for bus in self.buses:
             bus.close()
