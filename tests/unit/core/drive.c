@@ -1,5 +1,5 @@
-/* Facts by the die. Most answer something that the core has asked, since pure noise would end at the door; the rest is
- * noise. After each step the states of all rows are compared with those before. */
+/* Facts by the die. Most answer something that the core has asked, since pure noise would end at the door; the
+ * rest is noise. After each step the states of all rows are compared with those before. */
 #include "tests/unit/core/drive.h"
 
 #include <string.h>
@@ -30,7 +30,7 @@ void drive_free(struct drive *drive)
     puppet_free(drive->puppet);
 }
 
-/* -- edges ---------------------------------------------------------------------------------------------------------- */
+/* -- edges ------------------------------------------------------------------------------------------------------- */
 
 static void note_edges(struct drive *drive, const struct pool *pool)
 {
@@ -75,7 +75,7 @@ static void take(struct drive *drive, struct input input)
     note_edges(drive, &core->workers);
 }
 
-/* -- facts ---------------------------------------------------------------------------------------------------------- */
+/* -- facts ------------------------------------------------------------------------------------------------------- */
 
 static uint64_t sequence_of(const struct drive *drive, uint32_t request)
 {
@@ -319,7 +319,7 @@ void drive_step(struct drive *drive)
     drive->step++;
 }
 
-/* -- the end of all faults ------------------------------------------------------------------------------------------ */
+/* -- the end of all faults --------------------------------------------------------------------------------------- */
 
 enum { DUE_MAX = 4096 };
 

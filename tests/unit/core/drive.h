@@ -1,8 +1,8 @@
 /* A random drive of one puppet: facts of every kind, in any order, true and false ones, late and repeated ones.
  *
- * Every choice is an addressed draw of (seed, step), so a failure is found again by its seed. What the drive holds back is
- * only what no adapter can do: calls and deliveries without a payload, and messages that nobody asked for beyond the
- * tables. It notes which edges of each machine were taken between two steps. One thread only. */
+ * Every choice is an addressed draw of (seed, step), so a failure is found again by its seed. What the drive holds
+ * back is only what no adapter can do: calls and deliveries without a payload, and messages that nobody asked for
+ * beyond the tables. It notes which edges of each machine were taken between two steps. One thread only. */
 #ifndef STEAD_TESTS_UNIT_CORE_DRIVE_H
 #define STEAD_TESTS_UNIT_CORE_DRIVE_H
 

@@ -1,7 +1,7 @@
 /* Steps a core and judges each step at once, so that a test fails where the mistake is and not where it shows.
  *
- * A fact is one step and then ticks at the same time until core_next_deadline() lies ahead: what would have overflowed
- * the list of effects goes on there. All effects of that are kept, with their times. */
+ * A fact is one step and then ticks at the same time until core_next_deadline() lies ahead: what would have
+ * overflowed the list of effects goes on there. All effects of that are kept, with their times. */
 #include "tests/unit/core/puppet.h"
 
 #include <stdlib.h>
@@ -66,7 +66,7 @@ int puppet_down(void **state)
     return 0;
 }
 
-/* -- steps ---------------------------------------------------------------------------------------------------------- */
+/* -- steps ------------------------------------------------------------------------------------------------------- */
 
 struct blob puppet_blob(struct puppet *puppet)
 {
@@ -169,7 +169,7 @@ void puppet_link_down(struct puppet *puppet)
     puppet_fact(puppet, (struct input){ .kind = INPUT_LINK_DOWN });
 }
 
-/* -- what came of it ------------------------------------------------------------------------------------------------ */
+/* -- what came of it --------------------------------------------------------------------------------------------- */
 
 const struct effect *puppet_nth(struct puppet *puppet, enum effect_kind kind, uint32_t nth)
 {

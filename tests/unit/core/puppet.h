@@ -1,8 +1,9 @@
-/* A core on strings: feeds facts, goes on until nothing is due, and keeps the effects of that for the test to look at.
+/* A core on strings: feeds facts, goes on until nothing is due, and keeps the effects of that for the test to look
+ * at.
  *
- * After every step it checks what must always hold: core_check(), the bound of the effects, each blob dropped exactly
- * once and never used after that, operations unlike each other, no EXTEND or HAND_BACK of a passed connection. Time
- * stands still unless puppet_wait() moves it. One thread only; memory is freed by puppet_free(). */
+ * After every step it checks what must always hold: core_check(), the bound of the effects, each blob dropped
+ * exactly once and never used after that, operations unlike each other, no EXTEND or HAND_BACK of a passed
+ * connection. Time stands still unless puppet_wait() moves it. One thread only; memory is freed by puppet_free(). */
 #ifndef STEAD_TESTS_UNIT_CORE_PUPPET_H
 #define STEAD_TESTS_UNIT_CORE_PUPPET_H
 
@@ -44,7 +45,7 @@ void puppet_free(struct puppet *puppet);
 int puppet_up(void **state);   /* cmocka set-up: default limits, connection up */
 int puppet_down(void **state); /* cmocka tear-down */
 
-/* -- facts: each steps the core, then ticks it until nothing is due now --------------------------------------------- */
+/* -- facts: each steps the core, then ticks it until nothing is due now ------------------------------------------ */
 
 void puppet_fact(struct puppet *puppet, struct input input); /* completes now_ns; epoch 0 becomes the present one */
 void puppet_step(struct puppet *puppet, struct input input); /* one step alone, no ticks */
@@ -89,7 +90,7 @@ void puppet_error(struct puppet *puppet, struct handle worker, uint16_t stream, 
                   uint64_t after_ns);
 void puppet_drain(struct puppet *puppet, uint64_t grace_ns);
 
-/* -- what came of it ------------------------------------------------------------------------------------------------ */
+/* -- what came of it --------------------------------------------------------------------------------------------- */
 
 /* The only effect of that kind; fails the test if there is none or more than one. */
 const struct effect *puppet_one(struct puppet *puppet, enum effect_kind kind);

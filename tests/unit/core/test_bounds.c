@@ -1,5 +1,5 @@
-/* The worst cases of a single step: more to say than its list of effects holds. Nothing overflows; the rest follows in the
- * next steps, for which core_next_deadline() asks at once. */
+/* The worst cases of a single step: more to say than its list of effects holds. Nothing overflows; the rest
+ * follows in the next steps, for which core_next_deadline() asks at once. */
 #include "tests/unit/core/puppet.h"
 
 static const struct limits large = {

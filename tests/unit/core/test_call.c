@@ -1,5 +1,6 @@
-/* A caller at our door: admission and each reason of refusal, the publish under one id until the broker has confirmed it,
- * and all the ways by which an answer may come, or not. Function 1 is deployed where a test needs one. */
+/* A caller at our door: admission and each reason of refusal, the publish under one id until the broker has
+ * confirmed it, and all the ways by which an answer may come, or not. Function 1 is deployed where a test needs
+ * one. */
 #include "tests/unit/core/puppet.h"
 
 enum { DIGEST = 7, OTHER_DIGEST = 8 };
@@ -35,7 +36,7 @@ static void expect_reply(struct puppet *puppet, enum end end, enum reason reason
     puppet_order(puppet, EFFECT_REPLY, EFFECT_FORGET, EFFECT_COUNT);
 }
 
-/* -- admission ------------------------------------------------------------------------------------------------------ */
+/* -- admission --------------------------------------------------------------------------------------------------- */
 
 static void is_published_under_its_own_id(void **state)
 {
@@ -125,7 +126,7 @@ static void is_refused_for_the_same_id_with_another_input(void **state)
     expect_refusal(puppet, 1, REASON_ID_CONFLICT);
 }
 
-/* -- publish -------------------------------------------------------------------------------------------------------- */
+/* -- publish ----------------------------------------------------------------------------------------------------- */
 
 static void is_refused_as_the_broker_says(void **state)
 {
@@ -218,7 +219,7 @@ static void looks_for_the_result_of_a_duplicate(void **state)
     assert_int_equal(puppet->blobs, 0);
 }
 
-/* -- answers -------------------------------------------------------------------------------------------------------- */
+/* -- answers ----------------------------------------------------------------------------------------------------- */
 
 static void takes_an_answer_before_the_confirmation(void **state)
 {

@@ -1,5 +1,5 @@
-/* How many messages are asked for: one standing for each function, the free slots shared by those that have work, never
- * more than a function's workers or the table can take; and what becomes of pulls whose end is bad or lost. */
+/* How many messages are asked for: one standing for each function, the free slots shared by those that have work,
+ * never more than a function's workers or the table can take; and what becomes of pulls whose end is bad or lost. */
 #include "tests/unit/core/puppet.h"
 
 enum { CONSUMER_GONE = 409, NO_RESPONDERS = 503, PULL_EXPIRED = 408 };

@@ -1,5 +1,5 @@
-/* A drain: no more pulls, what waits goes back, what runs finishes, and the end comes when all is done or the grace is
- * over. */
+/* A drain: no more pulls, what waits goes back, what runs finishes, and the end comes when all is done or the
+ * grace is over. */
 #include "tests/unit/core/puppet.h"
 
 static void is_over_at_once_when_nothing_is_in_hand(void **state)

@@ -1,5 +1,5 @@
-/* Addressed randomness: known values, so that every compiler gives the same runs, and the properties that the simulator
- * and the jitter stand on. */
+/* Addressed randomness: known values, so that every compiler gives the same runs, and the properties that the
+ * simulator and the jitter stand on. */
 #include "tests/unit/core/puppet.h"
 
 #include "core/draw.h"

@@ -1,7 +1,8 @@
-/* Each machine's one function that changes its state takes every edge of the table in states.h, and panics at any other.
+/* Each machine's one function that changes its state takes every edge of the table in states.h, and panics at any
+ * other.
  *
- * The machines' files are included, so that their private functions can be called; the linker then leaves the library's
- * copies out. That the legal edges are also taken in real life is shown by the long random run. */
+ * The machines' files are included, so that their private functions can be called; the linker then leaves the
+ * library's copies out. That the legal edges are also taken in real life is shown by the long random run. */
 #include "tests/unit/core/puppet.h"
 
 #include "core/call.c"

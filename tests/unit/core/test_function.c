@@ -1,5 +1,5 @@
-/* What is deployed: a version is built and probed while the one before serves; what fails changes nothing; what is removed
- * ends when nobody refers to it. */
+/* What is deployed: a version is built and probed while the one before serves; what fails changes nothing; what is
+ * removed ends when nobody refers to it. */
 #include "tests/unit/core/puppet.h"
 
 static void expect_function(struct puppet *puppet, enum function_state expected)

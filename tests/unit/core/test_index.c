@@ -1,5 +1,5 @@
-/* Lists and hash chains of rows, whose links are row numbers: both ends, the middle, one membership at a time, and keys
- * that fall into one bucket. */
+/* Lists and hash chains of rows, whose links are row numbers: both ends, the middle, one membership at a time, and
+ * keys that fall into one bucket. */
 #include "tests/unit/core/puppet.h"
 
 #include "core/index.h"

@@ -1,5 +1,6 @@
-/* A lost connection in every state of a delivery: what waits for the broker asks again on the next one, tokens of the old
- * one are never extended nor handed back (the puppet checks that at every step), and the ack is still ours. */
+/* A lost connection in every state of a delivery: what waits for the broker asks again on the next one, tokens of
+ * the old one are never extended nor handed back (the puppet checks that at every step), and the ack is still
+ * ours. */
 #include "tests/unit/core/puppet.h"
 
 struct fixture {
@@ -26,7 +27,7 @@ static int down(void **state)
     return 0;
 }
 
-/* -- the ways into each state --------------------------------------------------------------------------------------- */
+/* -- the ways into each state ------------------------------------------------------------------------------------ */
 
 static void into_checking(struct fixture *fixture)
 {
@@ -228,7 +229,7 @@ static void ignores_the_end_of_another_link(void **state)
     assert_true(puppet_view(fixture->puppet).link_up);
 }
 
-/* -- silence -------------------------------------------------------------------------------------------------------- */
+/* -- silence ----------------------------------------------------------------------------------------------------- */
 
 static void cuts_a_link_that_says_nothing(void **state)
 {

@@ -1,4 +1,5 @@
-/* Every number of every table has a name, no two have the same, and a number that is none is "?" instead of a crash. */
+/* Every number of every table has a name, no two have the same, and a number that is none is "?" instead of a
+ * crash. */
 #include "tests/unit/core/puppet.h"
 
 #include <string.h>

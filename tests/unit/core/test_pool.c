@@ -1,5 +1,5 @@
-/* Rows and handles: a full table is an answer, a stale or strange handle finds nothing, and a generation comes back as
- * late as possible. */
+/* Rows and handles: a full table is an answer, a stale or strange handle finds nothing, and a generation comes
+ * back as late as possible. */
 #include "tests/unit/core/puppet.h"
 
 #include "core/pool.h"

@@ -1,7 +1,9 @@
-/* A million random steps, each checked by the puppet; then all faults end, and nothing may be left in hand. Along the way
- * every legal edge of every machine must have been seen: a state that no input leads to would be dead code.
+/* A million random steps, each checked by the puppet; then all faults end, and nothing may be left in hand. Along
+ * the way every legal edge of every machine must have been seen: a state that no input leads to would be dead
+ * code.
  *
- * Also what a simulator stands on: the same inputs give the same effects and hash, and a copy is equal and independent. */
+ * Also what a simulator stands on: the same inputs give the same effects and hash, and a copy is equal and
+ * independent. */
 #include "tests/unit/core/drive.h"
 
 #include <stdlib.h>

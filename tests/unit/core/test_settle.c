@@ -1,5 +1,5 @@
-/* From the end of an execution to the ack: charges by compare-and-set, results create-only, dead letters, and the order of
- * it all. Function 1 is deployed with one retry; request 5 runs on its only worker. */
+/* From the end of an execution to the ack: charges by compare-and-set, results create-only, dead letters, and the
+ * order of it all. Function 1 is deployed with one retry; request 5 runs on its only worker. */
 #include "tests/unit/core/puppet.h"
 
 struct fixture {
@@ -77,7 +77,7 @@ static struct effect fail_once(struct fixture *fixture)
     return *puppet_one(fixture->puppet, EFFECT_LEDGER_PUT);
 }
 
-/* -- results -------------------------------------------------------------------------------------------------------- */
+/* -- results ----------------------------------------------------------------------------------------------------- */
 
 static void stores_then_answers_then_acks(void **state)
 {
@@ -202,7 +202,7 @@ static void takes_no_work_while_results_have_no_room(void **state)
     puppet_one(puppet, EFFECT_PUBLISH_REQUEST);
 }
 
-/* -- charges -------------------------------------------------------------------------------------------------------- */
+/* -- charges ----------------------------------------------------------------------------------------------------- */
 
 static void charges_before_it_hands_back(void **state)
 {
@@ -302,7 +302,7 @@ static void updates_the_revision_that_it_read(void **state)
     assert_int_equal(puppet_one(puppet, EFFECT_LEDGER_PUT)->reference, 12); /* nothing was written: once more */
 }
 
-/* -- dead letters --------------------------------------------------------------------------------------------------- */
+/* -- dead letters ------------------------------------------------------------------------------------------------ */
 
 static void buries_after_the_result_and_before_the_ack(void **state)
 {

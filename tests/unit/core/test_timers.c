@@ -1,5 +1,5 @@
-/* The heap of timers: order, ties by the order of setting, clearing, and a long random run beside a list that is searched
- * from end to end. */
+/* The heap of timers: order, ties by the order of setting, clearing, and a long random run beside a list that is
+ * searched from end to end. */
 #include "tests/unit/core/puppet.h"
 
 #include "core/draw.h"
@@ -95,7 +95,7 @@ static void belongs_to_one_row_of_one_table(void **state)
     assert_panics(timer_set(core, seen + 1, 10));
 }
 
-/* -- against a model ------------------------------------------------------------------------------------------------ */
+/* -- against a model --------------------------------------------------------------------------------------------- */
 
 enum { TIMERS = 51, ROUNDS = 200000 };
 

@@ -1,0 +1,280 @@
+/* Facts in words. The first word says which fact, the second whom it is about, options follow by name:
+ *
+ *     link up|down                         published R [duplicate] [refused CODE] [unknown]
+ *     deploy F@V [retries N] [workers N]   deliver R F sequence N [try N] [reply]
+ *       [concurrency N] [timeout MS]       result R              error R retry|permanent|throttle [after MS]
+ *     remove F                             ready|exited|broken wN
+ *     built F [failed]                     stored|buried R [refused CODE] [unknown]
+ *     consumer F [after SEQUENCE]          ledger R empty|lost|unknown|written V|ours V|holds A starts S revision V
+ *     call R F [budget MS]                 fetched R none|END [attempts N]
+ *     gone R (its caller)                  answer R END [attempts N]
+ *     pull-ended F [unfilled N] [code N]   drain grace MS */
+#include "tests/golden/stage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/index.h"
+#include "core/pool.h"
+
+static bool has(const struct words *words, const char *word)
+{
+    for (uint32_t i = 2; i < words->count; i++) {
+        if (strcmp(words->word[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t words_option(const struct words *words, const char *name, uint64_t otherwise)
+{
+    for (uint32_t i = 1; i + 1 < words->count; i++) {
+        if (strcmp(words->word[i], name) == 0) {
+            return strtoull(words->word[i + 1], NULL, 10);
+        }
+    }
+    return otherwise;
+}
+
+static uint64_t option_ns(const struct words *words, const char *name, uint64_t otherwise_ms)
+{
+    return words_option(words, name, otherwise_ms) * 1000000;
+}
+
+/* The function part of "resize@1". */
+static struct key function_key(struct stage *stage, const char *word)
+{
+    char text[NAME_SIZE];
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(word, "@"), word);
+    return stage_key(stage, text);
+}
+
+static struct handle function_handle(struct stage *stage, struct actor *actor, const char *word)
+{
+    uint32_t index = index_find_function(actor->core, function_key(stage, word));
+    if (index == NOWHERE) {
+        stage_fail(stage, "no such function", word);
+    }
+    return pool_handle(actor->core, &actor->core->functions, index);
+}
+
+static struct handle worker_handle(struct stage *stage, struct actor *actor, const char *word)
+{
+    uint32_t number = word[0] == 'w' ? (uint32_t)strtoul(word + 1, NULL, 10) : 0;
+    if (number == 0 || number > actor->workers_count) {
+        stage_fail(stage, "no such worker", word);
+    }
+    return actor->workers[number - 1];
+}
+
+static uint8_t end_of(const struct stage *stage, const char *word)
+{
+    for (uint8_t end = 1; end < END_COUNT; end++) {
+        if (strcmp(end_name((enum end)end), word) == 0) {
+            return end;
+        }
+    }
+    stage_fail(stage, "no such end", word);
+}
+
+static void set_outcome(const struct words *words, struct input *input)
+{
+    input->code = (uint16_t)words_option(words, "refused", 0);
+    input->outcome = has(words, "refused") ? OUTCOME_REFUSED : has(words, "unknown") ? OUTCOME_UNKNOWN : OUTCOME_DONE;
+}
+
+/* -- one function a fact ----------------------------------------------------------------------------------------- */
+
+static void tell_link(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    bool up = strcmp(words->word[1], "up") == 0;
+    actor->epoch += up;
+    input->kind = up ? INPUT_LINK_UP : INPUT_LINK_DOWN;
+}
+
+static void tell_deploy(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = INPUT_FUNCTION_SET;
+    input->as.function.name = function_key(stage, words->word[1]);
+    input->as.function.version = stage_key(stage, words->word[1]);
+    input->as.function.retries_max = (uint16_t)words_option(words, "retries", 0);
+    input->as.function.workers_max = (uint16_t)words_option(words, "workers", 1);
+    input->as.function.concurrency = (uint16_t)words_option(words, "concurrency", 1);
+    input->as.function.timeout_ns = option_ns(words, "timeout", 1000);
+    input->as.function.keep_alive_ns = option_ns(words, "keep-alive", 600000);
+}
+
+static void tell_remove(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = INPUT_FUNCTION_REMOVED;
+    input->as.function.name = function_key(stage, words->word[1]);
+}
+
+static void tell_built(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = INPUT_BUILT;
+    input->answers = stage_question(stage, actor, EFFECT_BUILD, function_key(stage, words->word[1]))->operation;
+    input->outcome = has(words, "failed") ? OUTCOME_REFUSED : OUTCOME_DONE;
+}
+
+static void tell_consumer(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    struct key function = function_key(stage, words->word[1]);
+    input->kind = INPUT_CONSUMER_READY;
+    input->answers = stage_question(stage, actor, EFFECT_ENSURE_CONSUMER, function)->operation;
+    input->as.consumer.fresh_after = words_option(words, "after", 0);
+}
+
+static void tell_pull_ended(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = INPUT_PULL_ENDED;
+    input->answers = stage_question(stage, actor, EFFECT_PULL, function_key(stage, words->word[1]))->operation;
+    input->as.pull.unfilled = (uint32_t)words_option(words, "unfilled", 1);
+    input->code = (uint16_t)words_option(words, "code", 408);
+}
+
+static void tell_call(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = INPUT_CALL;
+    input->as.call.request = stage_key(stage, words->word[1]);
+    input->as.call.function = function_key(stage, words->word[2]);
+    input->as.call.budget_ns = option_ns(words, "budget", 0);
+    input->as.call.digest = 1;
+    input->blob = stage_blob(actor, input->as.call.request);
+}
+
+static void tell_gone(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    uint32_t index = index_next_call(actor->core, stage_key(stage, words->word[1]), NOWHERE);
+    if (index == NOWHERE) {
+        stage_fail(stage, "nobody waits", words->word[1]);
+    }
+    input->kind = INPUT_CALL_CANCELLED;
+    input->about = pool_handle(actor->core, &actor->core->calls, index);
+}
+
+static void tell_published(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    static const struct {
+        const char *word;
+        enum effect_kind kind;
+    } kinds[] = { { "published", EFFECT_PUBLISH_REQUEST },
+                  { "stored", EFFECT_PUBLISH_RESULT },
+                  { "buried", EFFECT_PUBLISH_DEAD } };
+    enum effect_kind kind = EFFECT_COUNT;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        kind = strcmp(kinds[i].word, words->word[0]) == 0 ? kinds[i].kind : kind;
+    }
+    input->kind = INPUT_PUBLISHED;
+    input->answers = stage_question(stage, actor, kind, stage_key(stage, words->word[1]))->operation;
+    input->as.published.duplicate = has(words, "duplicate");
+    set_outcome(words, input);
+}
+
+static void tell_deliver(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = INPUT_DELIVERY;
+    input->about = function_handle(stage, actor, words->word[2]);
+    input->as.delivery.request = stage_key(stage, words->word[1]);
+    input->as.delivery.digest = 1;
+    input->as.delivery.sequence = words_option(words, "sequence", 0);
+    input->as.delivery.delivered = (uint32_t)words_option(words, "try", 1);
+    input->as.delivery.has_reply_to = has(words, "reply");
+    input->blob = stage_blob(actor, input->as.delivery.request);
+}
+
+static void tell_run(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    struct key request = stage_key(stage, words->word[1]);
+    const struct run *run = stage_run(stage, actor, request);
+    bool error = strcmp(words->word[0], "error") == 0;
+    input->kind = error ? INPUT_WORKER_ERROR : INPUT_WORKER_RESULT;
+    input->about = run->worker;
+    input->as.worker.stream = run->stream;
+    input->as.worker.class = (uint8_t)(has(words, "permanent")  ? ERROR_PERMANENT
+                                       : has(words, "throttle") ? ERROR_THROTTLE
+                                                                : ERROR_RETRY);
+    input->as.worker.after_ns = option_ns(words, "after", 0);
+    input->blob = stage_blob(actor, request);
+}
+
+static void tell_worker(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = strcmp(words->word[0], "ready") == 0    ? INPUT_WORKER_READY
+                  : strcmp(words->word[0], "exited") == 0 ? INPUT_WORKER_EXITED
+                                                          : INPUT_WORKER_BROKEN;
+    input->about = worker_handle(stage, actor, words->word[1]);
+    input->as.worker.concurrency = UINT16_MAX;
+}
+
+/* The last question to the ledger about that request, a read or a write. */
+static void tell_ledger(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    struct key request = stage_key(stage, words->word[1]);
+    bool write = has(words, "written") || has(words, "lost") || (has(words, "unknown") && !has(words, "read"));
+    const struct question *question =
+        stage_question(stage, actor, write ? EFFECT_LEDGER_PUT : EFFECT_LEDGER_GET, request);
+    input->kind = INPUT_LEDGER;
+    input->answers = question->operation;
+    input->outcome = has(words, "empty") || has(words, "lost") ? OUTCOME_REFUSED
+                     : has(words, "unknown")                   ? OUTCOME_UNKNOWN
+                                                               : OUTCOME_DONE;
+    input->as.ledger.attempts = (uint32_t)words_option(words, "holds", 0);
+    input->as.ledger.starts = (uint32_t)words_option(words, "starts", 0);
+    input->as.ledger.revision = words_option(words, write ? "written" : "revision", 0);
+    if (has(words, "ours")) {
+        input->as.ledger.revision = words_option(words, "ours", 0);
+        input->as.ledger.nonce = stage_question(stage, actor, EFFECT_LEDGER_PUT, request)->nonce;
+    }
+}
+
+static void tell_result(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    bool fetched = strcmp(words->word[0], "fetched") == 0;
+    struct key request = stage_key(stage, words->word[1]);
+    input->kind = fetched ? INPUT_RESULT : INPUT_ANSWER;
+    input->answers = fetched ? stage_question(stage, actor, EFFECT_FETCH_RESULT, request)->operation : 0;
+    if (has(words, "none")) {
+        input->outcome = OUTCOME_REFUSED;
+        return;
+    }
+    input->as.result.request = request;
+    input->as.result.digest = 1;
+    input->as.result.end = end_of(stage, words->word[2]);
+    input->as.result.attempts = (uint32_t)words_option(words, "attempts", 1);
+    input->blob = stage_blob(actor, request);
+}
+
+static void tell_drain(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = INPUT_DRAIN;
+    input->as.drain.grace_ns = option_ns(words, "grace", 0);
+}
+
+static const struct {
+    const char *word;
+    void (*tell)(struct stage *stage, struct actor *actor, const struct words *words, struct input *input);
+    uint32_t words_min;
+} facts[] = {
+    { "link", tell_link, 2 },        { "deploy", tell_deploy, 2 },     { "remove", tell_remove, 2 },
+    { "built", tell_built, 2 },      { "consumer", tell_consumer, 2 }, { "pull-ended", tell_pull_ended, 2 },
+    { "call", tell_call, 3 },        { "gone", tell_gone, 2 },         { "published", tell_published, 2 },
+    { "stored", tell_published, 2 }, { "buried", tell_published, 2 },  { "deliver", tell_deliver, 3 },
+    { "result", tell_run, 2 },       { "error", tell_run, 3 },         { "ready", tell_worker, 2 },
+    { "exited", tell_worker, 2 },    { "broken", tell_worker, 2 },     { "ledger", tell_ledger, 3 },
+    { "fetched", tell_result, 3 },   { "answer", tell_result, 3 },     { "drain", tell_drain, 1 },
+};
+
+void stage_tell(struct stage *stage, struct actor *actor, const struct words *words)
+{
+    struct input input = { 0 };
+    for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
+        if (strcmp(facts[i].word, words->word[0]) == 0 && words->count >= facts[i].words_min) {
+            facts[i].tell(stage, actor, words, &input);
+            stage_input(stage, actor, input);
+            return;
+        }
+    }
+    stage_fail(stage, "no such fact, or too few words", words->word[0]);
+}
