@@ -162,16 +162,16 @@ static void worker_exited(struct instance *instance, const struct plugin_event *
                   event->start_error != 0 ? REASON_PLUGIN_NOT_STARTED : REASON_PLUGIN_CRASHED);
 }
 
+/* Without the log's limit for one place in the code: the host limits each worker by itself. */
 static void worker_log(struct instance *instance, const struct plugin_event *event)
 {
     static const char *const sources[] = { "stdout", "stderr", "frame" };
-    const char *name = worker_name(instance, event->worker);
-    if (event->log_level >= PLUGIN_LOG_WARN) {
-        log_warn("function.exec", "function says", LOG_TEXT("function", name),
-                 LOG_TEXT("stream", sources[event->log_source]), LOG_BYTES("text", event->text));
-    } else {
-        log_info("function.exec", "function says", LOG_TEXT("function", name),
-                 LOG_TEXT("stream", sources[event->log_source]), LOG_BYTES("text", event->text));
+    enum log_level level = event->log_level >= PLUGIN_LOG_WARN ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
+    const struct log_field fields[] = { LOG_TEXT("function", worker_name(instance, event->worker)),
+                                        LOG_TEXT("stream", sources[event->log_source]),
+                                        LOG_BYTES("text", event->text) };
+    if (log_enabled(level)) {
+        log_write(NULL, level, "function.exec", "function says", fields, sizeof fields / sizeof fields[0]);
     }
 }
 
