@@ -215,6 +215,15 @@ void delivery_executed(struct core *core, uint32_t index, uint32_t worker, uint1
     delivery->worker = worker;
     delivery->stream = stream;
     delivery->started_ns = core->now_ns;
+    delivery->deadline_ns = CORE_NEVER; /* Sent ahead, until it is its turn. */
+    delivery_arm(core, index);
+}
+
+void delivery_started(struct core *core, uint32_t index)
+{
+    struct delivery *delivery = delivery_at(core, index);
+    ASSERT(delivery->row.state == DELIVERY_RUNNING);
+    delivery->started_ns = core->now_ns;
     delivery->deadline_ns = core->now_ns + delivery_time_left(core, index);
     delivery_arm(core, index);
 }

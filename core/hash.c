@@ -61,8 +61,9 @@ static void mix_worker(uint64_t *hash, const struct worker *worker)
 {
     mix_key(hash, worker->version);
     const uint64_t fields[] = { worker->function,      worker->concurrency, worker->stream_last, worker->zombies,
-                                worker->running.count, worker->started_ns,  worker->probe,       worker->overdue,
-                                worker->gone,          worker->exit_reason, worker->node.linked };
+                                worker->running.count, worker->started_ns,  worker->probe,       worker->ahead,
+                                worker->charged,       worker->overdue,     worker->gone,        worker->exit_reason,
+                                worker->node.linked };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);
     }

@@ -107,6 +107,7 @@ struct input {
             uint16_t stream;
             uint16_t concurrency;
             uint8_t class; /* enum error_class */
+            uint8_t ahead; /* READY: it runs calls one after the other and lets them be sent ahead */
         } worker;
         struct {
             uint64_t grace_ns;

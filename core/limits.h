@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+/* Calls that a worker which runs one at a time may hold beside the one that runs, if its executions are short: without
+ * them each call costs a wake-up, a send and a receive of its own (docs/adr/0009-calls-ahead.md). */
+enum { WORKER_AHEAD_MAX = 3 };
+
 struct limits {
     uint32_t calls_max;      /* callers that wait at our door */
     uint32_t deliveries_max; /* messages in hand, whatever their stage; at least slots + functions_max */

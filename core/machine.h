@@ -29,6 +29,7 @@ void delivery_timer(struct core *core, uint32_t index);
 void delivery_arm(struct core *core, uint32_t index);
 /* How long it may run now: its function's timeout, or less if its own time is over before. */
 uint64_t delivery_time_left(struct core *core, uint32_t index);
+void delivery_started(struct core *core, uint32_t index); /* its time-out runs from now on */
 void delivery_executed(struct core *core, uint32_t index, uint32_t worker, uint16_t stream);
 void delivery_wait(struct core *core, uint32_t index);
 void delivery_requeue(struct core *core, uint32_t index);
@@ -60,6 +61,8 @@ void function_in_hand(struct core *core, uint32_t index, int change);
 void function_outstanding(struct core *core, uint32_t index, uint32_t outstanding);
 /* Does what is due for a version that is not up yet: its probe, or another try; sets attend_ns. */
 void function_attend(struct core *core, uint32_t index);
+/* Its executions are so short that the way to them is the longer part. */
+bool function_brief(const struct function *function);
 void pump_evict(struct core *core);
 void function_consumer_ask(struct core *core, uint32_t index);
 

@@ -3,7 +3,7 @@
  *
  * Credit: every ready function with nothing in hand keeps one message asked for, which wakes it. Beyond that the free
  * slots are shared evenly among the functions that have work. A function is asked for no more than its workers can
- * take; if its executions are so short that the broker's round trip is the longer part, for four times as much. */
+ * take; if its executions are so short that the broker's round trip is the longer part, for eight times as much. */
 #include "core/banned.h"
 #include "core/machine.h"
 
@@ -11,9 +11,14 @@ enum {
     PULL_BATCH_MAX = 256,
     PULL_SLACK_NS = 2000000000,
     SHORT_EXECUTION_NS = 2000000,
-    SHORT_EXECUTION_FACTOR = 4,
+    SHORT_EXECUTION_FACTOR = 8,
     START_AGAIN_NS = 10000000,
 };
+
+bool function_brief(const struct function *function)
+{
+    return function->execute_ns != 0 && function->execute_ns <= SHORT_EXECUTION_NS;
+}
 
 void function_dirty(struct core *core, uint32_t index)
 {
@@ -198,7 +203,7 @@ static uint32_t least(uint32_t a, uint32_t b)
 /* How many messages the function may have asked for, all in all. */
 static uint32_t pump_credit(struct core *core, const struct function *function)
 {
-    bool brief = function->execute_ns != 0 && function->execute_ns <= SHORT_EXECUTION_NS;
+    bool brief = function_brief(function);
     uint32_t capacity = least((uint32_t)function->current.workers_max * function->current.concurrency, HANDLE_ROWS_MAX);
     capacity = brief ? capacity * SHORT_EXECUTION_FACTOR : capacity;
     if (capacity <= function->in_hand) {

@@ -52,8 +52,8 @@ struct delivery {
 
 struct worker {
     struct row row;
-    bool probe, overdue; /* overdue: a cancelled invocation has not answered yet */
-    bool gone;           /* the process has ended; what ran in it is being ended */
+    bool probe, ahead, charged, overdue; /* overdue: a cancelled invocation has not answered yet */
+    bool gone;                           /* the process has ended; what ran in it is being ended */
     uint8_t exit_reason;
     uint16_t concurrency, stream_last, zombies;
     uint32_t function;

@@ -63,19 +63,28 @@ bool worker_start(struct core *core, uint32_t function, struct key version, bool
     return true;
 }
 
-/* Puts the worker into its function's list of those with room, or takes it out. */
+static bool worker_has_room(const struct worker *worker, const struct function *function)
+{
+    uint32_t ahead = worker->ahead && function_brief(function) ? WORKER_AHEAD_MAX : 0;
+    return worker->running.count + worker->zombies < worker->concurrency + ahead;
+}
+
+/* Puts the worker into its function's list of those with room, or takes it out: the idle ones first, the most recently
+ * used of them before the others; the busy ones after them, in turn. */
 static void worker_offer(struct core *core, uint32_t index)
 {
     struct worker *worker = worker_at(core, index);
     struct function *function = function_at(core, worker->function);
     bool serves = worker->row.state == WORKER_IDLE || worker->row.state == WORKER_BUSY;
     bool current = function->serving && key_equal(worker->version, function->current.key);
-    bool room = worker->running.count + worker->zombies < worker->concurrency;
-    bool offered = serves && current && room && !worker->overdue;
-    if (worker->node.linked && !offered) {
+    bool offered = serves && current && worker_has_room(worker, function) && !worker->overdue;
+    if (worker->node.linked) {
         list_remove(core, &function->ready, worker_node(core), index);
-    } else if (offered && !worker->node.linked) {
+    }
+    if (offered && worker->row.state == WORKER_IDLE) {
         list_add_first(core, &function->ready, worker_node(core), index);
+    } else if (offered) {
+        list_add_last(core, &function->ready, worker_node(core), index);
     }
 }
 
@@ -129,6 +138,9 @@ void worker_execute(struct core *core, uint32_t index, uint32_t delivery)
     worker->stream_last = (uint16_t)(worker->stream_last == UINT16_MAX ? 1 : worker->stream_last + 1);
     delivery_executed(core, delivery, index, worker->stream_last);
     list_add_last(core, &worker->running, delivery_node(core), delivery);
+    if (worker->running.count <= worker->concurrency) {
+        delivery_started(core, delivery);
+    }
     if (worker->row.state == WORKER_IDLE) {
         worker_become(core, index, WORKER_BUSY);
         timer_clear(core, timer_of_worker(core, index));
@@ -154,10 +166,16 @@ static uint32_t worker_running(struct core *core, const struct worker *worker, u
     return at;
 }
 
+/* The next of those sent ahead runs from now on, as far as can be known from here. */
 static void worker_unlink(struct core *core, uint32_t index, uint32_t delivery)
 {
-    list_remove(core, &worker_at(core, index)->running, delivery_node(core), delivery);
+    struct worker *worker = worker_at(core, index);
+    bool first = worker->running.first == delivery;
+    list_remove(core, &worker->running, delivery_node(core), delivery);
     delivery_at(core, delivery)->worker = NOWHERE;
+    if (worker->ahead && first && worker->running.count > 0 && !worker->gone) {
+        delivery_started(core, worker->running.first);
+    }
 }
 
 static void execution_measured(struct core *core, uint32_t function, uint64_t took_ns)
@@ -183,12 +201,16 @@ void worker_abandon(struct core *core, uint32_t index, uint32_t delivery)
     cancel->about = worker_handle(core, index);
     cancel->stream = delivery_at(core, delivery)->stream;
     execution_measured(core, worker->function, core->now_ns - delivery_at(core, delivery)->started_ns);
+    bool others_wait = worker->ahead && worker->running.count > 1;
     worker_unlink(core, index, delivery);
     worker->zombies++;
     if (!worker->overdue && worker->row.state == WORKER_BUSY) {
         worker_timer_in(core, index, core->settings.stop_grace_ns);
     }
     worker->overdue = true;
+    if (others_wait && worker->row.state == WORKER_BUSY) {
+        worker_kill(core, index, REASON_EXECUTION_TIMEOUT); /* What was sent behind it can't wait for the grace. */
+    }
     worker_offer(core, index);
     function_dirty(core, worker->function);
 }
@@ -204,6 +226,7 @@ static void worker_ready(struct core *core, uint32_t index, const struct input *
     uint32_t most = version->concurrency < CONCURRENCY_MAX ? version->concurrency : CONCURRENCY_MAX;
     uint32_t offered = input->as.worker.concurrency == 0 ? 1 : input->as.worker.concurrency;
     worker->concurrency = (uint16_t)(offered < most ? offered : most);
+    worker->ahead = input->as.worker.ahead != 0 && offered == 1;
     uint64_t took_ns = core->now_ns - worker->started_ns;
     function->start_ns =
         function->start_ns == 0 ? took_ns | 1 : function->start_ns - function->start_ns / 8 + took_ns / 8;
@@ -259,7 +282,10 @@ static void worker_bury(struct core *core, uint32_t index)
         }
         uint32_t delivery = worker->running.first;
         worker_unlink(core, index, delivery);
-        if (worker->overdue) {
+        /* Of calls that are run one after the other only the first had started. */
+        bool started = !worker->overdue && !(worker->ahead && worker->charged);
+        worker->charged = true;
+        if (!started) {
             delivery_requeue(core, delivery);
         } else {
             delivery_failed(core, delivery, (enum reason)worker->exit_reason, ERROR_RETRY, 0, &none);

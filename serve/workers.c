@@ -179,6 +179,7 @@ static void worker_fact(struct instance *instance, const struct plugin_event *ev
 {
     struct input input = instance_input(instance, kind);
     input.about.bits = event->worker;
+    input.as.worker.ahead = event->ahead;
     input.as.worker.concurrency = (uint16_t)(event->concurrency < UINT16_MAX ? event->concurrency : UINT16_MAX);
     instance_feed(instance, &input);
 }

@@ -282,6 +282,7 @@ static void judge_execute(struct world *world, uint32_t index, const struct effe
     }
     uint16_t most = world->functions[worker->function].concurrency;
     most = most < worker->concurrency ? most : worker->concurrency;
+    most = (uint16_t)(most + (worker->ahead && worker->concurrency == 1 ? WORKER_AHEAD_MAX : 0));
     if (worker->busy >= most) {
         world_violation(world, "E1", "%c runs %u at once on a worker that takes %u", letter(index), worker->busy + 1,
                         most);

@@ -46,6 +46,7 @@ void process_start(struct world *world, uint32_t index, const struct effect *eff
     worker->version = (uint32_t)effect->key.hi;
     uint64_t random = world_draw(world, effect->about.bits, PURPOSE_WORKER, world->steps);
     worker->concurrency = (uint16_t)(1 + draw_below(draw_mix(random), 4));
+    worker->ahead = worker->concurrency == 1 || (random & 1) == 0; /* some say so although they run several at once */
     if (world_strikes(world, FAULT_START_HANG, index)) {
         return;
     }
@@ -73,6 +74,38 @@ static enum worker_news execution_end(struct world *world, uint64_t execution, b
     return world_strikes(world, FAULT_ERROR_RETRY, execution) ? NEWS_RETRY : NEWS_RESULT;
 }
 
+static void execution_start(struct world *world, uint32_t index, const struct worker *worker, struct running *running)
+{
+    bool hangs;
+    enum worker_news end = execution_end(world, running->execution, &hangs);
+    running->started = true;
+    world->report->executions++;
+    world->requests[running->message.request].executions++;
+    if (hangs) {
+        return;
+    }
+    uint64_t mean = world->functions[worker->function].run_ns;
+    uint64_t delay = mean / 4 + world_draw_below(world, mean * 3 / 2, running->execution, PURPOSE_RUN, 0);
+    delay *= world_strikes(world, FAULT_WORKER_SLOW, running->execution) ? 50 : 1;
+    struct event *event = process_news(world, index, worker, delay, end);
+    event->execution = running->execution;
+}
+
+/* What was sent first runs next; executions are numbered in that order. */
+static void execution_start_next(struct world *world, uint32_t index, struct worker *worker)
+{
+    struct running *next = NULL;
+    for (uint32_t at = 0; at < STREAMS_MAX; at++) {
+        struct running *running = &worker->running[at];
+        if (running->used && !running->started && (next == NULL || running->execution < next->execution)) {
+            next = running;
+        }
+    }
+    if (next != NULL) {
+        execution_start(world, index, worker, next);
+    }
+}
+
 void process_execute(struct world *world, uint32_t index, const struct effect *effect)
 {
     struct node *node = &world->nodes[index];
@@ -82,26 +115,15 @@ void process_execute(struct world *world, uint32_t index, const struct effect *e
         stream++;
     }
     struct running *running = &worker->running[stream];
-    running->used = true;
-    running->stream = effect->stream;
-    running->execution = ++world->executions;
+    *running = (struct running){ .used = true, .stream = effect->stream, .execution = ++world->executions };
     running->message = node->slots[effect->blob.slot].content;
     worker->busy++;
-    world->report->executions++;
-    world->requests[running->message.request].executions++;
     if (running->message.call != 0) {
         world->calls[running->message.call - 1].executed = true;
     }
-    bool hangs;
-    enum worker_news end = execution_end(world, running->execution, &hangs);
-    if (hangs) {
-        return;
+    if (worker->busy <= worker->concurrency) {
+        execution_start(world, index, worker, running);
     }
-    uint64_t mean = world->functions[worker->function].run_ns;
-    uint64_t delay = mean / 4 + world_draw_below(world, mean * 3 / 2, running->execution, PURPOSE_RUN, 0);
-    delay *= world_strikes(world, FAULT_WORKER_SLOW, running->execution) ? 50 : 1;
-    struct event *event = process_news(world, index, worker, delay, end);
-    event->execution = running->execution;
 }
 
 static struct running *running_of(struct worker *worker, uint32_t execution)
@@ -120,7 +142,8 @@ void process_cancel(struct world *world, uint32_t index, const struct effect *ef
     struct worker *worker = process_find(world, index, effect->about);
     for (uint32_t at = 0; worker != NULL && at < STREAMS_MAX; at++) {
         struct running *running = &worker->running[at];
-        if (running->used && running->stream == effect->stream && (running->execution & 1) == 0) {
+        bool obeys = running->used && running->started && (running->execution & 1) == 0;
+        if (obeys && running->stream == effect->stream) {
             struct event *event = process_news(world, index, worker, MILLISECOND, NEWS_RETRY);
             event->execution = running->execution;
         }
@@ -183,6 +206,7 @@ static void news_ready(struct world *world, uint32_t index, struct worker *worke
     worker->state = PROCESS_READY;
     struct input input = { .kind = INPUT_WORKER_READY, .about = worker->handle };
     input.as.worker.concurrency = worker->concurrency;
+    input.as.worker.ahead = worker->ahead;
     node_step(world, index, &input, NULL);
 }
 
@@ -220,6 +244,7 @@ static void news_end(struct world *world, uint32_t index, struct worker *worker,
     running->used = false;
     worker->busy--;
     uint32_t stamp = worker->stamp;
+    execution_start_next(world, index, worker);
     node_step(world, index, &input, &content);
     if (worker->stamp == stamp && worker->stopping && worker->busy == 0) {
         process_news(world, index, worker, MILLISECOND, NEWS_EXIT);

@@ -46,7 +46,7 @@ enum process_state { PROCESS_NONE, PROCESS_STARTING, PROCESS_READY, PROCESS_BROK
 
 struct running {
     uint16_t stream;
-    bool used;
+    bool used, started; /* started: not waiting behind another call */
     uint32_t execution;
     struct content message;
 };
@@ -57,6 +57,7 @@ struct worker {
     uint16_t concurrency, busy;
     uint8_t state; /* enum process_state */
     bool stopping;
+    bool ahead; /* runs one call at a time and lets others wait behind it */
     struct running running[STREAMS_MAX];
 };
 

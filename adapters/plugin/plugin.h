@@ -70,6 +70,7 @@ struct plugin_event {
     enum plugin_event_kind kind;
     uint16_t stream;
     uint32_t concurrency;
+    bool ahead; /* READY: calls may be sent ahead of their turn */
     struct event event;
     enum plugin_error_class error_class;
     uint64_t after_ms;

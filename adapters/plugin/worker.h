@@ -56,6 +56,7 @@ struct worker {
     char sdk[64];
     char problem[160];
     uint32_t concurrency;
+    bool ahead;
     struct channel channel;
     struct loop_watch *channel_watch;
     struct loop_timer *linger; /* from the end of the channel to the kill */

@@ -82,6 +82,21 @@ static bool list_has(struct bytes list, char wanted)
     return false;
 }
 
+/* True if the comma-separated list holds exactly that word. */
+static bool list_has_word(struct bytes list, const char *word)
+{
+    size_t start = 0;
+    for (size_t i = 0; i <= list.length; i++) {
+        if (i == list.length || list.at[i] == ',') {
+            if (bytes_equal_text((struct bytes){ list.at + start, i - start }, word)) {
+                return true;
+            }
+            start = i + 1;
+        }
+    }
+    return false;
+}
+
 /* The number of calls that HELLO or READY names; keeps what was known if there is none. */
 static bool worker_take_concurrency(struct worker *worker, struct bytes header)
 {
@@ -123,6 +138,7 @@ static void worker_on_hello(struct worker *worker, const struct frame *frame)
 {
     struct bytes versions = { 0 };
     struct bytes sdk = { 0 };
+    struct bytes features = { 0 };
     if (!event_find(frame->header, ":pipe", &versions) || !list_has(versions, '1')) {
         worker_break(worker, "its HELLO does not offer version 1 of the protocol; rebuild it with a matching SDK");
         return;
@@ -131,6 +147,7 @@ static void worker_on_hello(struct worker *worker, const struct frame *frame)
     if (!worker_take_concurrency(worker, frame->header)) {
         return;
     }
+    worker->ahead = event_find(frame->header, ":features", &features) && list_has_word(features, "ahead");
     event_find(frame->header, ":sdk", &sdk);
     snprintf(worker->sdk, sizeof worker->sdk, "%.*s", (int)(sdk.length > 63 ? 63 : sdk.length),
              sdk.at != NULL ? (const char *)sdk.at : "");
@@ -144,9 +161,9 @@ static void worker_on_ready(struct worker *worker, const struct frame *frame)
         return;
     }
     worker->phase = WORKER_READY;
-    struct plugin_event event = { .kind = PLUGIN_READY,
-                                  .concurrency = worker->concurrency,
-                                  .text = bytes_of(worker->sdk) };
+    struct plugin_event event = {
+        .kind = PLUGIN_READY, .concurrency = worker->concurrency, .ahead = worker->ahead, .text = bytes_of(worker->sdk)
+    };
     worker_emit(worker, &event);
 }
 

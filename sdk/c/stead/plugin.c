@@ -161,6 +161,7 @@ static void handshake(stead_ctx *ctx)
     stead_block_add_text(&hello, ":sdk", "stead-c/0.1.0");
     stead_block_add_text(&hello, ":language", "c");
     stead_block_add_text(&hello, ":concurrency", "1");
+    stead_block_add_text(&hello, ":features", "ahead"); /* Frames are read one by one, so calls wait in the socket. */
     stead_send_block(STEAD_WIRE_HELLO, 0, &hello, (stead_bytes){ NULL, 0 });
     struct stead_frame frame;
     stead_next_frame(ctx, &frame);

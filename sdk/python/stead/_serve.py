@@ -151,7 +151,7 @@ class Server:
         self.origin = self.version = ""
 
     def handshake(self):
-        hello = {":pipe": "1", ":sdk": "stead-python/" + stead.__version__, ":language": "python", ":concurrency": "1"}
+        hello = {":pipe": "1", ":sdk": "stead-python/" + stead.__version__, ":language": "python", ":concurrency": "1", ":features": "ahead"}
         self.channel.send(_HELLO, 0, _write_block(hello))
         kind, _, _, header, _ = self.channel.next()
         config = _read_block(header)[1]
