@@ -74,13 +74,27 @@ static void function_fail(struct core *core, uint32_t index, enum reason reason)
     function_dirty(core, index);
 }
 
+/* A probe is one process beside those of the version that serves; processes that are left over from before a removal
+ * must end first. */
+static bool function_may_probe(const struct function *function)
+{
+    uint32_t most = function->candidate.workers_max;
+    if (function->serving && function->current.workers_max > most) {
+        most = function->current.workers_max;
+    }
+    return function->workers <= most;
+}
+
 static void function_probe(struct core *core, uint32_t index)
 {
     struct function *function = function_at(core, index);
-    function->probe_wanted = !worker_start(core, index, function->candidate.key, true);
+    bool may = function_may_probe(function);
+    function->probe_wanted = !may || !worker_start(core, index, function->candidate.key, true);
     function->attend_ns = CORE_NEVER;
-    if (function->probe_wanted) {
+    if (function->probe_wanted && may) {
         pump_evict(core);
+    }
+    if (function->probe_wanted) {
         function->attend_ns = core->now_ns + START_PAUSE_NS;
     }
 }

@@ -80,7 +80,7 @@ static void asks_for_nothing_without_room(void **state)
 }
 
 /* If an execution takes less than a round trip to the broker, more are asked for than can run at once. */
-static void asks_for_four_times_as_much_of_what_is_brief(void **state)
+static void asks_for_eight_times_as_much_of_what_is_brief(void **state)
 {
     struct puppet *puppet = *state;
     struct handle function = deploy(puppet, 1, 1);
@@ -88,7 +88,7 @@ static void asks_for_four_times_as_much_of_what_is_brief(void **state)
     struct effect execute = *puppet_one(puppet, EFFECT_EXECUTE);
     puppet_wait(puppet, MS);
     puppet_result(puppet, execute.about, execute.stream);
-    assert_int_equal(pulled(puppet), 4);
+    assert_int_equal(pulled(puppet), 8);
 }
 
 static void stays_within_the_table(void **state)
@@ -176,7 +176,7 @@ int main(void)
         TEST(asks_for_more_when_more_is_pending),
         TEST(shares_the_free_slots_among_those_that_have_work),
         TEST(asks_for_nothing_without_room),
-        TEST(asks_for_four_times_as_much_of_what_is_brief),
+        TEST(asks_for_eight_times_as_much_of_what_is_brief),
         TEST(stays_within_the_table),
         TEST(pulls_again_when_a_pull_has_ended),
         TEST(makes_sure_of_a_consumer_that_is_gone),
