@@ -213,6 +213,7 @@ static struct input worker_fact(struct drive *drive, const struct effect *effect
     input.code = input.kind == INPUT_WORKER_EXITED && die(drive, 63, 4) == 0 ? REASON_OUT_OF_MEMORY : REASON_NONE;
     input.as.worker.stream = effect->stream;
     input.as.worker.concurrency = (uint16_t)die(drive, 64, 5);
+    input.as.worker.ahead = (uint8_t)die(drive, 98, 2);
     input.as.worker.class = (uint8_t)die(drive, 65, 4);
     input.as.worker.after_ns = die(drive, 66, 10) == 0 ? UINT64_MAX : die(drive, 66, 10) * MS;
     return input;
@@ -295,7 +296,10 @@ static void pass_time(struct drive *drive)
     if (die(drive, 95, 8) == 0 && deadline != CORE_NEVER && deadline > puppet->now_ns) {
         puppet->now_ns = deadline;
     } else {
-        puppet->now_ns += die(drive, 96, (uint32_t)(die(drive, 97, 20) == 0 ? SECOND : 100 * MS));
+        uint64_t most_ns = die(drive, 97, 20) == 0 ? SECOND
+                           : drive->seed % 2       ? 100 * MS
+                                                   : MS; /* even seeds are brief */
+        puppet->now_ns += die(drive, 96, (uint32_t)most_ns);
     }
 }
 
