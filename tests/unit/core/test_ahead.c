@@ -1,5 +1,6 @@
-/* Calls sent ahead: a worker that runs one call after the other may hold a few more, if they are brief. Only the first of
- * them has started; what waits behind it is not charged for it. Function 1 has one worker, which has run one brief call. */
+/* Calls sent ahead: a worker that runs one call after the other may hold a few more, if they are brief. Only the first
+ * of them has started; what waits behind it is not charged for it. Function 1 has one worker, which has run one brief
+ * call. */
 #include "tests/unit/core/puppet.h"
 
 struct fixture {
