@@ -164,7 +164,8 @@ static void delivery_charged(struct core *core, uint32_t index)
         return;
     }
     uint64_t delay = retry_delay_ns(&core->settings, core->seed, delivery->request, delivery->attempts);
-    if (delivery->error_class == ERROR_THROTTLE || delivery->after_ns > delay) {
+    bool throttled = delivery->error_class == ERROR_THROTTLE && delivery->after_ns > 0;
+    if (throttled || delivery->after_ns > delay) {
         uint64_t most = core->settings.call_budget_ns_max;
         delay = delivery->after_ns < most ? delivery->after_ns : most;
     }

@@ -197,11 +197,16 @@ static void on_link(void *owner, const struct bus_link *link)
 {
     struct instance *instance = owner;
     if (link->up) {
+        instance->down_told = false;
         log_info("nats.conn", "connected", LOG_TEXT("server", link->server), LOG_U64("epoch", link->epoch));
         provision_start(instance);
         return;
     }
-    log_warn("nats.conn", "not connected", LOG_TEXT("reason", link->reason), LOG_TEXT("url", instance->nats_url));
+    if (instance->link_fed || !instance->down_told) {
+        log_warn("nats.conn", "not connected, trying again", LOG_TEXT("reason", link->reason),
+                 LOG_TEXT("url", instance->nats_shown));
+    }
+    instance->down_told = true;
     if (instance->link_fed) {
         instance->link_fed = false;
         struct input input = instance_input(instance, INPUT_LINK_DOWN);

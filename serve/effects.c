@@ -63,7 +63,7 @@ static void perform_state(struct instance *instance, const struct effect *effect
 static void perform_stopped(struct instance *instance, const struct effect *effect)
 {
     instance->stopped = true;
-    loop_stop(instance->loop);
+    instance->stopped_ns = loop_now_ns();
 }
 
 static perform *const performers[EFFECT_COUNT] = {

@@ -133,9 +133,10 @@ struct instance {
     struct effects *effects;
     struct input *queue; /* ring */
     uint32_t queue_head, queue_count;
-    bool stepping, link_fed, provisioning, refreshing, refresh_again, sweeping, refreshed, ready, draining, stopped,
-        foreign;
+    bool stepping, link_fed, down_told, provisioning, refreshing, refresh_again, sweeping, refreshed, ready, draining,
+        stopped, foreign;
     uint32_t signals;
+    uint64_t stopped_ns;
     int exit_code;
     uint64_t config_sequence_seen, ticks;
     uint64_t sweep_until; /* last sequence of the queue at the newest connection; 0: nothing to sweep */
@@ -149,8 +150,8 @@ struct instance {
     struct worker_side *workers;
     struct deploy_wait deploys[SERVE_DEPLOYS_MAX];
     bool serves[BUILD_LANGUAGE_COUNT];
-    char nats_url[256];
-    char answer_prefix[128]; /* _INBOX.stead.<instance>.answer. */
+    char nats_url[256], nats_shown[256]; /* shown: without user and password, for logs and the ports file */
+    char answer_prefix[128];             /* _INBOX.stead.<instance>.answer. */
     char sdk_directory[1024], cache_directory[1024], source_directory[1024];
 };
 

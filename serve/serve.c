@@ -158,6 +158,24 @@ static void core_stop(struct instance *instance)
     free(instance->core);
 }
 
+/* Copies a list of URLs without what stands before an '@'. The copy is never longer. */
+static void url_redact(const char *urls, char *ret_shown)
+{
+    char *to = ret_shown, *host = ret_shown;
+    for (const char *at = urls; *at != '\0'; at++) {
+        if (*at == '@') {
+            to = host;
+            continue;
+        }
+        *to++ = *at;
+        bool scheme_ends = at - urls >= 2 && at[0] == '/' && at[-1] == '/' && at[-2] == ':';
+        if (scheme_ends || *at == ',') {
+            host = to;
+        }
+    }
+    *to = '\0';
+}
+
 static void name_instance(struct instance *instance)
 {
     uint64_t random = 0;
@@ -168,6 +186,7 @@ static void name_instance(struct instance *instance)
     }
     snprintf(instance->answer_prefix, sizeof instance->answer_prefix, "_INBOX.stead.%s.answer.", instance->name);
     snprintf(instance->nats_url, sizeof instance->nats_url, "%s", instance->config->nats_url);
+    url_redact(instance->nats_url, instance->nats_shown);
 }
 
 static bool path_resolve(const char *path, char *ret_path, size_t size)

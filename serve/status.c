@@ -144,7 +144,7 @@ static bool ports_write(struct instance *instance)
         return false;
     }
     fprintf(file, "{\"grpc\": \"%s\", \"http\": \"%s\", \"nats\": \"%s\"}\n", rpc_server_address(instance->rpc, 0),
-            http_server_address(instance->http), instance->nats_url);
+            http_server_address(instance->http), instance->nats_shown);
     bool good = fclose(file) == 0;
     return good && rename(path, instance->options->ports_file) == 0;
 }
@@ -161,7 +161,7 @@ void status_check_ready(struct instance *instance)
     instance->ready = true;
     rpc_server_serving(instance->rpc, true);
     log_info("system.service", "ready", LOG_TEXT("grpc", rpc_server_address(instance->rpc, 0)),
-             LOG_TEXT("http", http_server_address(instance->http)), LOG_TEXT("nats", instance->nats_url));
+             LOG_TEXT("http", http_server_address(instance->http)), LOG_TEXT("nats", instance->nats_shown));
     if (instance->options->ports_file != NULL && !ports_write(instance)) {
         log_error("system.service", "the ports file can't be written", LOG_TEXT("path", instance->options->ports_file),
                   LOG_TEXT("error", strerror(errno)));

@@ -2,7 +2,7 @@
  * publish that can't be sent, say) wait in a queue and are stepped right after, so that steps never nest. */
 #include "serve/instance.h"
 
-enum { TICKS_PER_TURN_MAX = 64 };
+enum { TICKS_PER_TURN_MAX = 64, ANSWERS_NS_MAX = 2000000000, ANSWERS_LOOK_NS = 10000000 };
 
 struct input instance_input(const struct instance *instance, enum input_kind kind)
 {
@@ -51,6 +51,14 @@ void instance_feed(struct instance *instance, struct input *input)
     instance->stepping = false;
 }
 
+/* Nothing runs any more; calls that came in meanwhile are still to be refused, and answers to leave. */
+static bool answered(const struct instance *instance)
+{
+    struct rpc_server_counters counters;
+    rpc_server_counters(instance->rpc, &counters);
+    return counters.in_flight == 0 || loop_now_ns() - instance->stopped_ns > ANSWERS_NS_MAX;
+}
+
 /* End of a loop turn: whatever is due now, then the timer for what is due next. */
 void instance_turn(void *owner)
 {
@@ -63,7 +71,14 @@ void instance_turn(void *owner)
         instance_feed(instance, &tick);
     }
     status_check_ready(instance);
+    if (instance->stopped && answered(instance)) {
+        loop_stop(instance->loop);
+        return;
+    }
     uint64_t next = core_next_deadline(instance->core), now = loop_now_ns();
+    if (instance->stopped && next > now + ANSWERS_LOOK_NS) {
+        next = now + ANSWERS_LOOK_NS;
+    }
     if (next == CORE_NEVER) {
         loop_timer_disarm(instance->deadline);
     } else if (next <= now) {

@@ -166,7 +166,8 @@ static void worker_exited(struct instance *instance, const struct plugin_event *
 static void worker_log(struct instance *instance, const struct plugin_event *event)
 {
     static const char *const sources[] = { "stdout", "stderr", "frame" };
-    enum log_level level = event->log_level >= PLUGIN_LOG_WARN ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
+    static const enum log_level levels[] = { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
+    enum log_level level = levels[event->log_level & 3];
     const struct log_field fields[] = { LOG_TEXT("function", worker_name(instance, event->worker)),
                                         LOG_TEXT("stream", sources[event->log_source]),
                                         LOG_BYTES("text", event->text) };

@@ -225,7 +225,7 @@ static void waits_as_long_as_the_function_says(void **state)
         enum error_class class;
         uint64_t after_ns, delay_ns;
     } cases[] = {
-        { ERROR_THROTTLE, 7 * SECOND, 7 * SECOND },  { ERROR_THROTTLE, 0, 0 },
+        { ERROR_THROTTLE, 7 * SECOND, 7 * SECOND },  { ERROR_THROTTLE, 0, 100 * MS },
         { ERROR_THROTTLE, UINT64_MAX, 60 * SECOND }, { ERROR_RETRY, 0, 100 * MS },
         { ERROR_RETRY, 7 * SECOND, 7 * SECOND },
     };
