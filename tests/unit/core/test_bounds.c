@@ -149,21 +149,30 @@ static void runs_a_long_queue_step_by_step(void **state)
     puppet_free(puppet);
 }
 
-static void stops_many_processes_of_an_old_version(void **state)
+/* A removal with more processes to stop than one step can name. What those say before it is their turn changes nothing. */
+static void stops_many_processes_over_several_steps(void **state)
 {
     struct puppet *puppet = puppet_new(&large, NULL);
     puppet_link_up(puppet);
     struct handle function =
-        puppet_deploy(puppet, 1, (struct deployed){ .workers_max = 63, .timeout_ns = 50 * SECOND });
-    for (uint32_t i = 0; i < 63; i++) { /* each message starts one: none is ever ready in time */
+        puppet_deploy(puppet, 1, (struct deployed){ .workers_max = 62, .timeout_ns = 50 * SECOND });
+    for (uint32_t i = 0; i < 62; i++) { /* each message starts one: none is ever ready in time */
         puppet_deliver(puppet, function, i, 1000 + i, 1);
     }
-    assert_true(puppet_view(puppet).workers > 60);
+    struct handle late = puppet->worker;
+    puppet_function_set(puppet, 1, (struct deployed){ .version = 2 });
+    puppet_built(puppet, puppet_one(puppet, EFFECT_BUILD)->operation, OUTCOME_DONE, REASON_NONE);
+    struct handle probe = puppet_one(puppet, EFFECT_START_WORKER)->about;
+    assert_int_equal(puppet_view(puppet).workers, 63);
     puppet->seen_count = 0;
-    struct input input = { .kind = INPUT_FUNCTION_REMOVED, .as.function.name = puppet_name(1) };
-    puppet_step(puppet, input);
+    puppet_step(puppet, (struct input){ .kind = INPUT_FUNCTION_REMOVED, .as.function.name = puppet_name(1) });
     expect_unfinished(puppet);
-    puppet_wait(puppet, 0);
+    puppet->seen_count = 0;
+    puppet_step(puppet, (struct input){ .kind = INPUT_WORKER_EXITED, .about = probe });
+    assert_int_equal(puppet_count(puppet, EFFECT_FUNCTION_STATE), 0);
+    assert_int_equal(puppet_worker(puppet, probe), WORKER_FREE);
+    puppet_ready(puppet, late, 1);
+    assert_int_equal(puppet_worker(puppet, late), WORKER_STOPPING);
     assert_int_equal(puppet_view(puppet).queued, 0);
     assert_int_equal(puppet_view(puppet).workers_idle, 0);
     puppet_free(puppet);
@@ -185,7 +194,7 @@ int main(void)
         cmocka_unit_test(charges_hundreds_that_ran_in_one_lost_process),
         cmocka_unit_test(hands_back_a_long_queue_step_by_step),
         cmocka_unit_test(runs_a_long_queue_step_by_step),
-        cmocka_unit_test(stops_many_processes_of_an_old_version),
+        cmocka_unit_test(stops_many_processes_over_several_steps),
         TEST(refuses_what_is_no_input_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
