@@ -72,7 +72,7 @@ static void provision_feed(struct instance *instance, const struct provision_job
     if (!job->clock_only) {
         instance->link_fed = true;
         instance->stream_created_ns = job->stream.created_wall_ns;
-        instance->sweep_until = job->stream.messages > 0 ? job->stream.last_sequence : 0;
+        instance->sweep_until = job->stream.last_sequence;
         struct input up = instance_input(instance, INPUT_LINK_UP);
         instance_feed(instance, &up);
         jobs_records(instance, true);

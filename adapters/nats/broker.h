@@ -142,9 +142,9 @@ struct broker_consumer {
 enum broker_status broker_consumer_ensure(struct broker *broker, const char *language, const char *name,
                                           int64_t ack_wait_ns, uint32_t ack_pending_max,
                                           struct broker_consumer *ret_consumer, struct broker_error *ret_error);
-/* How far that consumer got. ack_floor: all its messages up to this sequence of the stream were acked. */
+/* How far that consumer got: the last sequence of the stream that it delivered, what waits, what is under way. */
 struct broker_consumer_state {
-    uint64_t ack_floor, pending, ack_pending;
+    uint64_t delivered, pending, ack_pending;
 };
 enum broker_status broker_consumer_state(struct broker *broker, const char *language, const char *name,
                                          struct broker_consumer_state *ret_state, struct broker_error *ret_error);

@@ -164,7 +164,7 @@ enum broker_status broker_consumer_state(struct broker *broker, const char *lang
         return status;
     }
     *ret_state = (struct broker_consumer_state){
-        .ack_floor = (uint64_t)json_integer(cJSON_GetObjectItemCaseSensitive(info, "ack_floor"), "stream_seq", 0),
+        .delivered = (uint64_t)json_integer(cJSON_GetObjectItemCaseSensitive(info, "delivered"), "stream_seq", 0),
         .pending = (uint64_t)json_integer(info, "num_pending", 0),
         .ack_pending = (uint64_t)json_integer(info, "num_ack_pending", 0),
     };
