@@ -1,4 +1,4 @@
-"""The broker is not there, goes, comes back, or sleeps: calls are refused or wait, and none is lost or answered twice."""
+"""The broker is absent, goes, comes back, or sleeps: calls are refused or wait, none is lost or answered twice."""
 import os
 import signal
 import threading

@@ -103,10 +103,16 @@ class Bus:
 
         return self.run(read(), 2 * _SECONDS)
 
-    def queue_empty(self, seconds=60):
-        """Waits until the work queue holds nothing."""
+    def queue_empty(self, seconds=90):
+        """Waits until the work queue holds nothing and its consumers wait for no acknowledgement."""
+
+        def empty():
+            if self.info("functions").messages > 0:
+                return False
+            return all(one.num_ack_pending == 0 for one in self.run(self.stream.consumers_info("functions")))
+
         try:
-            wait_for(lambda: self.info("functions").messages == 0, "an empty work queue", seconds, 0.2)
+            wait_for(empty, "an empty work queue", seconds, 0.2)
         except AssertionError as error:
             raise AssertionError("%s, which holds:\n%s" % (error, self._queue_text())) from None
 

@@ -44,7 +44,7 @@ class WorldCase(unittest.TestCase):
 
 
 def main():
-    """Runs the tests of the calling file; what failed is followed by the logs of the worlds. So is a crash that no test noticed."""
+    """Runs the calling file's tests. Failures, and crashes that no test noticed, are followed by the worlds' logs."""
     program = unittest.main(module="__main__", exit=False, verbosity=2)
     troubles = [trouble for world in _worlds for trouble in world.troubles]
     good = program.result.wasSuccessful() and not troubles

@@ -1,8 +1,9 @@
 """Many calls by gRPC and by NATS while something is killed, and the judgement at the end.
 
-Every call is repeated under its own id until it is accepted and answered, as a careful client does: a gRPC call that
-ends as UNAVAILABLE, UNKNOWN or DEADLINE_EXCEEDED is made again, a publish without PubAck is published again. The function
-answers with something new at each run, so that two runs of one request can't pass as one answer.
+Every call is repeated under its own id until it is accepted and answered, as a careful client does: a publish without
+PubAck is published again, and a gRPC call that ends in one of AGAIN is made again (CANCELLED is how gRPC ends a call
+that meets a server which is just closing). The function answers with something new at each run, so that two runs of one
+request can't pass as one answer.
 """
 import asyncio
 import threading
@@ -22,7 +23,7 @@ def work(event, ctx):
     return {"run": os.urandom(8).hex(), "of": str(event.data)}
 """
 MANIFEST = "spec: {maxRetries: 20, maxWorkers: 4}\n"
-AGAIN = ("UNAVAILABLE", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
+AGAIN = ("UNAVAILABLE", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED")
 SETTINGS = {"STEAD_QUEUE_ACK_WAIT": "3s", "STEAD_FUNCTIONS_RETRY_BASE": "10ms"}
 _THREADS = 16
 _SECONDS = 100

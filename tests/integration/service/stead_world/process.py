@@ -14,7 +14,7 @@ _ALARMS = re.compile(r".*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime
 
 
 def wait_for(condition, what, seconds=60, pause=0.05):
-    """The first true value of condition(); AssertionError after `seconds`, which are generous and no measure of speed."""
+    """The first true value of condition(); AssertionError after `seconds`: generous, and no measure of speed."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
