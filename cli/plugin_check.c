@@ -1,7 +1,7 @@
-/* The conformance program. Every check is a conversation with a fresh process over a raw channel, written with the codec
- * alone (not with the host of adapters/plugin, so that neither can hide the other's mistakes): a table of named
- * functions that give NULL or what went wrong. A plugin may answer a call with RESULT or ERROR as it likes; what is checked
- * is the protocol. Reads have a deadline, so a plugin that hangs fails its check and is killed. */
+/* The conformance program. Every check is a conversation with a fresh process over a raw channel, written with the
+ * codec alone (not with the host of adapters/plugin, so that neither can hide the other's mistakes): a table of
+ * named functions that give NULL or what went wrong. A plugin may answer a call with RESULT or ERROR as it likes;
+ * what is checked is the protocol. Reads have a deadline, so a plugin that hangs fails its check and is killed. */
 #include "cli/plugin_check.h"
 
 #include "adapters/loop/loop.h"

@@ -1,5 +1,5 @@
-/* A raw conversation with a plugin: poll() on its channel and its outputs (which must be read, or a plugin that prints would
- * block), the codec for frames, the spawner's events for its exit. */
+/* A raw conversation with a plugin: poll() on its channel and its outputs (which must be read, or a plugin that
+ * prints would block), the codec for frames, the spawner's events for its exit. */
 #include "cli/plugin_subject.h"
 
 #include "adapters/loop/loop.h"

@@ -1,7 +1,8 @@
 /* The C SDK: pipe/1 over fd 3, one call at a time.
  *
  * A frame is used where it lies in the input and consumed after its call. stead_cancelled() may read ahead, but
- * only into room that is free already, so that the event of the running call never moves. A protocol error ends the process with status 65, the end of fd 3 with 0. */
+ * only into room that is free already, so that the event of the running call never moves. A protocol error ends the
+ * process with status 65, the end of fd 3 with 0. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

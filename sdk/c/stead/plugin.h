@@ -1,20 +1,16 @@
-/* Stead functions in C. One header and one source file (plugin.c beside it), no dependencies; `stead deploy` compiles both
- * with your *.c files.
+/* Stead functions in C. One header and one source file (plugin.c beside it), no dependencies; `stead deploy`
+ * compiles both with your *.c files.
  *
- *     #include <stead/plugin.h>
+ * #include <stead/plugin.h>
  *
- *     static stead_status execute(stead_ctx *ctx, const stead_event *in)
- *     {
- *         stead_bytes data = stead_event_data(in);
- *         if (data.n == 0)
- *             return stead_fail(ctx, STEAD_REJECT, "the event has no data");
- *         return stead_reply(ctx, "com.example.echo.v1", "text/plain", data.p, data.n);
- *     }
- *     static const stead_plugin plugin = { .abi = STEAD_ABI, .name = "echo", .execute = execute };
- *     int main(int argc, char **argv) { return stead_main(argc, argv, &plugin); }
+ * static stead_status execute(stead_ctx *ctx, const stead_event *in) { stead_bytes data = stead_event_data(in); if
+ * (data.n == 0) return stead_fail(ctx, STEAD_REJECT, "the event has no data"); return stead_reply(ctx,
+ * "com.example.echo.v1", "text/plain", data.p, data.n); } static const stead_plugin plugin = { .abi = STEAD_ABI,
+ * .name = "echo", .execute = execute }; int main(int argc, char **argv) { return stead_main(argc, argv, &plugin); }
  *
- * One call runs at a time, on the thread of main(). What a call gets (event, bytes, stead_alloc()ed memory) lives until
- * execute() returns; what it passes in is copied. stdout and stderr are yours: they become the function's log. */
+ * One call runs at a time, on the thread of main(). What a call gets (event, bytes, stead_alloc()ed memory) lives
+ * until execute() returns; what it passes in is copied. stdout and stderr are yours: they become the function's
+ * log. */
 #ifndef STEAD_PLUGIN_H
 #define STEAD_PLUGIN_H
 

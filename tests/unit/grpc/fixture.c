@@ -1,4 +1,4 @@
-/* See fixture.h. */
+/* Starts a server and a client in one process and answers what the test says: see fixture.h. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
