@@ -27,4 +27,11 @@ void drive_step(struct drive *drive);
 /* The faults end: the link comes up, and whatever is asked from now on is done. Fails if anything is left in hand. */
 void drive_heal(struct drive *drive);
 
+/* -- dice.c ------------------------------------------------------------------------------------------------------ */
+
+/* In [0, sides); the same for the same (seed, step, purpose). */
+uint32_t drive_die(const struct drive *drive, uint64_t purpose, uint32_t sides);
+struct input drive_fact(struct drive *drive);
+struct input drive_completion(struct drive *drive, const struct effect *effect, enum outcome outcome);
+
 #endif

@@ -149,7 +149,8 @@ static void runs_a_long_queue_step_by_step(void **state)
     puppet_free(puppet);
 }
 
-/* A removal with more processes to stop than one step can name. What those say before it is their turn changes nothing. */
+/* A removal with more processes to stop than one step can name. What they say before it is their turn changes nothing.
+ */
 static void stops_many_processes_over_several_steps(void **state)
 {
     struct puppet *puppet = puppet_new(&large, NULL);

@@ -1,0 +1,262 @@
+/* Facts by the die. Most answer something that the core has asked, since pure noise would end at the door; the rest is
+ * noise. */
+#include "tests/unit/core/drive.h"
+
+#include <string.h>
+
+#include "core/draw.h"
+#include "core/pool.h"
+
+enum { FUNCTIONS = 4, REQUESTS = 14, VERSIONS = 3 };
+
+uint32_t drive_die(const struct drive *drive, uint64_t purpose, uint32_t sides)
+{
+    return (uint32_t)draw_below(draw(drive->seed, drive->step, DRAW_USER + purpose, 0), sides);
+}
+
+static uint64_t sequence_of(const struct drive *drive, uint32_t request)
+{
+    return 100 + request * 10 + drive_die(drive, 30, 8) / 7; /* now and then the same id was published twice */
+}
+
+static struct input call(struct drive *drive)
+{
+    struct input input = { .kind = INPUT_CALL, .blob = puppet_blob(drive->puppet) };
+    uint32_t request = drive_die(drive, 10, REQUESTS);
+    input.as.call.request = puppet_request(request);
+    input.as.call.function = puppet_name(drive_die(drive, 11, FUNCTIONS));
+    input.as.call.digest = drive_die(drive, 12, 16) == 0 ? 8 : 7;
+    input.as.call.budget_ns = drive_die(drive, 13, 4) * SECOND;
+    input.as.call.reference = drive->step;
+    return input;
+}
+
+static struct input delivery(struct drive *drive)
+{
+    struct core *core = drive->puppet->core;
+    uint32_t row = drive_die(drive, 14, core->functions.rows), request = drive_die(drive, 15, REQUESTS);
+    const struct function *function = function_at(core, row);
+    bool asked = function->outstanding > 0;
+    if (function->row.generation == 0 ||
+        (!asked && core->deliveries.live + core->outstanding >= core->deliveries.rows)) {
+        return (struct input){ .kind = INPUT_HEARD };
+    }
+    struct input input = { .kind = INPUT_DELIVERY, .blob = puppet_blob(drive->puppet) };
+    input.about = handle_make(TABLE_FUNCTION, function->row.generation, row);
+    input.epoch = drive_die(drive, 16, 50) == 0 ? drive->puppet->epoch + 1 : 0;
+    input.code = drive_die(drive, 17, 30) == 0 ? REASON_INVALID_EVENT : REASON_NONE;
+    input.as.delivery.request = puppet_request(request);
+    input.as.delivery.digest = 7;
+    input.as.delivery.sequence = sequence_of(drive, request);
+    input.as.delivery.delivered = 1 + drive_die(drive, 18, 8) / 4;
+    input.as.delivery.budget_ns = drive_die(drive, 19, 3) * SECOND;
+    input.as.delivery.stored_ns = (int64_t)(drive->puppet->now_ns - drive_die(drive, 20, 3) * SECOND);
+    input.as.delivery.pending = drive_die(drive, 21, 4);
+    input.as.delivery.has_reply_to = drive_die(drive, 22, 2);
+    return input;
+}
+
+static struct input function_fact(struct drive *drive)
+{
+    struct input input = { .kind = drive_die(drive, 23, 6) == 0 ? INPUT_FUNCTION_REMOVED : INPUT_FUNCTION_SET };
+    input.as.function.name = puppet_name(drive_die(drive, 24, FUNCTIONS));
+    input.as.function.version = puppet_version(drive_die(drive, 25, VERSIONS));
+    input.as.function.timeout_ns = (1 + drive_die(drive, 26, 3)) * SECOND;
+    input.as.function.keep_alive_ns = drive_die(drive, 27, 8) * SECOND;
+    input.as.function.retries_max = (uint16_t)drive_die(drive, 28, 3);
+    input.as.function.concurrency = (uint16_t)drive_die(drive, 29, 4);
+    input.as.function.workers_max = (uint16_t)drive_die(drive, 31, 4);
+    return input;
+}
+
+static void fill_result(struct drive *drive, struct input *input)
+{
+    input->as.result.digest = drive_die(drive, 40, 10) == 0 ? 8 : 7;
+    input->as.result.end = (uint8_t)(1 + drive_die(drive, 41, END_COUNT - 1));
+    input->as.result.reason = (uint8_t)drive_die(drive, 42, REASON_COUNT);
+    input->as.result.attempts = drive_die(drive, 43, 4);
+    input->blob = puppet_blob(drive->puppet);
+}
+
+static void fill_ledger(struct drive *drive, const struct effect *effect, struct input *input)
+{
+    bool ours = drive_die(drive, 44, 2) == 0;
+    input->as.ledger.revision = ours && effect->kind == EFFECT_LEDGER_PUT ? drive->step + 1 : drive_die(drive, 45, 3);
+    input->as.ledger.nonce = 1;
+    input->as.ledger.attempts = drive_die(drive, 46, 20) == 0 ? UINT32_MAX : drive_die(drive, 46, 3);
+    input->as.ledger.starts = drive_die(drive, 47, 20) == 0 ? UINT32_MAX : drive_die(drive, 47, 3);
+    uint32_t row = handle_index(effect->about);
+    if (ours && effect->kind == EFFECT_LEDGER_GET && handle_table(effect->about) == TABLE_DELIVERY) {
+        input->as.ledger.nonce = delivery_at(drive->puppet->core, row)->nonce;
+        input->as.ledger.revision =
+            drive_die(drive, 48, 2) ? delivery_at(drive->puppet->core, row)->revision : drive->step;
+    }
+}
+
+struct input drive_completion(struct drive *drive, const struct effect *effect, enum outcome outcome)
+{
+    static const uint16_t codes[] = { 10071, 10077, 10054, 503, 10060 };
+    struct input input = { .answers = effect->operation, .outcome = (uint8_t)outcome };
+    input.code = outcome == OUTCOME_REFUSED ? codes[drive_die(drive, 50, 5)] : 0;
+    switch (effect->kind) {
+    case EFFECT_PUBLISH_REQUEST:
+    case EFFECT_PUBLISH_RESULT:
+    case EFFECT_PUBLISH_DEAD:
+        input.kind = INPUT_PUBLISHED;
+        input.as.published.duplicate = drive_die(drive, 51, 4) == 0;
+        break;
+    case EFFECT_FETCH_RESULT:
+        input.kind = INPUT_RESULT;
+        if (outcome == OUTCOME_DONE) {
+            fill_result(drive, &input);
+        }
+        break;
+    case EFFECT_LEDGER_GET:
+    case EFFECT_LEDGER_PUT:
+        input.kind = INPUT_LEDGER;
+        fill_ledger(drive, effect, &input);
+        break;
+    case EFFECT_PULL:
+        input.kind = INPUT_PULL_ENDED;
+        input.as.pull.unfilled = drive_die(drive, 52, effect->count + 1);
+        input.code = drive_die(drive, 53, 8) == 0 ? 409 : drive_die(drive, 53, 8) == 1 ? 503 : 408;
+        break;
+    case EFFECT_BUILD:
+        input.kind = INPUT_BUILT;
+        input.code = outcome == OUTCOME_DONE || drive_die(drive, 54, 2) ? REASON_NONE : REASON_RUNTIME_UNAVAILABLE;
+        break;
+    default:
+        input.kind = INPUT_CONSUMER_READY;
+        input.as.consumer.fresh_after = 100 + drive_die(drive, 55, REQUESTS) * 10;
+    }
+    return input;
+}
+
+static struct input worker_fact(struct drive *drive, const struct effect *effect)
+{
+    static const uint8_t kinds[] = {
+        INPUT_WORKER_READY,  INPUT_WORKER_RESULT, INPUT_WORKER_RESULT, INPUT_WORKER_ERROR,
+        INPUT_WORKER_RESULT, INPUT_WORKER_BROKEN, INPUT_WORKER_EXITED, INPUT_WORKER_EXITED
+    };
+    struct input input = { .kind = kinds[drive_die(drive, 60, 8)], .about = effect->about };
+    if (effect->kind == EFFECT_EXECUTE && drive->seed % 4 == 3 && drive_die(drive, 99, 8) > 0) {
+        return (struct input){ .kind = INPUT_TICK }; /* some worlds are slow: most of what runs overruns its timeout */
+    }
+    if (effect->kind == EFFECT_START_WORKER && drive_die(drive, 61, 4) > 0) {
+        input.kind = INPUT_WORKER_READY;
+    } else if (effect->kind == EFFECT_EXECUTE && drive_die(drive, 61, 4) > 0) {
+        input.kind = drive_die(drive, 61, 4) > 1 ? INPUT_WORKER_RESULT : INPUT_WORKER_ERROR;
+    } else if ((effect->kind == EFFECT_STOP_WORKER || effect->kind == EFFECT_KILL_WORKER) &&
+               drive_die(drive, 61, 4) > 1) {
+        input.kind = INPUT_WORKER_EXITED;
+    }
+    bool answers = input.kind == INPUT_WORKER_RESULT || input.kind == INPUT_WORKER_ERROR;
+    input.blob = answers && drive_die(drive, 62, 4) > 0 ? puppet_blob(drive->puppet) : (struct blob){ 0 };
+    input.code = input.kind == INPUT_WORKER_EXITED && drive_die(drive, 63, 4) == 0 ? REASON_OUT_OF_MEMORY : REASON_NONE;
+    input.as.worker.stream = effect->stream;
+    input.as.worker.concurrency = (uint16_t)drive_die(drive, 64, 5);
+    input.as.worker.ahead = (uint8_t)drive_die(drive, 98, 2);
+    input.as.worker.class = (uint8_t)drive_die(drive, 65, 4);
+    input.as.worker.after_ns = drive_die(drive, 66, 10) == 0 ? UINT64_MAX : drive_die(drive, 66, 10) * MS;
+    return input;
+}
+
+static struct input answer(struct drive *drive)
+{
+    uint32_t known = drive->asked_count < DRIVE_NOTES ? drive->asked_count : DRIVE_NOTES;
+    if (known == 0) {
+        return function_fact(drive);
+    }
+    uint32_t back =
+        drive_die(drive, 67, 3) == 0 ? drive_die(drive, 68, known) : drive_die(drive, 68, known < 6 ? known : 6);
+    const struct effect *effect = &drive->asked[(drive->asked_count - 1 - back) % DRIVE_NOTES];
+    if (effect->operation == 0) {
+        return worker_fact(drive, effect);
+    }
+    uint32_t roll = drive_die(drive, 69, 10);
+    return drive_completion(drive, effect, roll < 6 ? OUTCOME_DONE : roll < 9 ? OUTCOME_REFUSED : OUTCOME_UNKNOWN);
+}
+
+/* Anything at all, but for what the adapters never send. */
+static struct input noise(struct drive *drive)
+{
+    struct input input = { .kind = (uint8_t)drive_die(drive, 70, INPUT_COUNT),
+                           .outcome = (uint8_t)drive_die(drive, 71, 4) };
+    if (input.kind == INPUT_CALL || input.kind == INPUT_DELIVERY || input.kind == INPUT_DRAIN ||
+        input.kind == INPUT_LINK_UP || input.kind == INPUT_FUNCTION_SET) {
+        input.kind = INPUT_HEARD;
+    }
+    input.answers = draw(drive->seed, drive->step, DRAW_USER, 72) & draw(drive->seed, drive->step, DRAW_USER, 73);
+    input.about.bits = (uint32_t)draw(drive->seed, drive->step, DRAW_USER, 74);
+    input.epoch = drive_die(drive, 75, 4);
+    input.code = (uint16_t)drive_die(drive, 76, 1 << 16);
+    input.blob = drive_die(drive, 77, 2) ? puppet_blob(drive->puppet) : (struct blob){ 0 };
+    uint64_t words[sizeof input.as / sizeof(uint64_t)];
+    for (uint32_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        words[i] = draw(drive->seed, drive->step, DRAW_USER, 80 + i);
+    }
+    memcpy(&input.as, words, sizeof words);
+    return input;
+}
+
+static struct input link_fact(struct drive *drive)
+{
+    if (drive->puppet->core->link_up && drive_die(drive, 90, 3) > 0) {
+        return (struct input){ .kind = INPUT_LINK_DOWN };
+    }
+    drive->puppet->epoch++;
+    return (struct input){ .kind = INPUT_LINK_UP };
+}
+
+static struct input rare(struct drive *drive)
+{
+    struct input input = { .kind = INPUT_CLOCK };
+    switch (drive_die(drive, 91, 8)) {
+    case 0:
+    case 1:
+        return link_fact(drive);
+    case 2:
+        return function_fact(drive);
+    case 3:
+        input.as.clock.offset_ns_min = (int64_t)(drive_die(drive, 92, 3) * SECOND);
+        input.as.clock.offset_ns_max = (int64_t)(drive_die(drive, 92, 3) * SECOND + MS);
+        return input;
+    case 4:
+        input = (struct input){ .kind = INPUT_ANSWER };
+        fill_result(drive, &input);
+        input.as.result.request = puppet_request(drive_die(drive, 93, REQUESTS));
+        return input;
+    case 5:
+        return (struct input){ .kind = INPUT_CALL_CANCELLED, .about = drive->calls[drive_die(drive, 94, DRIVE_NOTES)] };
+    default:
+        return noise(drive);
+    }
+}
+
+/* One that has overrun its timeout takes its neighbours with it; NOWHERE if there is none. */
+static uint32_t overdue_with_neighbours(struct core *core)
+{
+    uint32_t at = 0;
+    while (at < core->workers.rows && !(worker_at(core, at)->row.state == WORKER_BUSY && worker_at(core, at)->overdue &&
+                                        worker_at(core, at)->running.count > 0)) {
+        at++;
+    }
+    return at < core->workers.rows ? at : NOWHERE;
+}
+
+struct input drive_fact(struct drive *drive)
+{
+    struct core *core = drive->puppet->core;
+    uint32_t roll = drive_die(drive, 1, 100), overdue = overdue_with_neighbours(core);
+    if (drive->step % 5000 == 4000 && drive_die(drive, 2, 3) == 0) {
+        return (struct input){ .kind = INPUT_DRAIN, .as.drain.grace_ns = drive_die(drive, 3, 5) * SECOND };
+    }
+    if (overdue != NOWHERE && drive_die(drive, 4, 2) == 0) {
+        return (struct input){ .kind = INPUT_WORKER_EXITED, .about = pool_handle(core, &core->workers, overdue) };
+    }
+    return roll < 45   ? answer(drive)
+           : roll < 65 ? delivery(drive)
+           : roll < 75 ? call(drive)
+           : roll < 85 ? rare(drive)
+                       : (struct input){ .kind = INPUT_TICK };
+}
