@@ -53,6 +53,7 @@ bool record_parse(struct bytes text, struct record *ret_record)
 
 char *record_print(const struct record *record)
 {
+    int64_t timeout_ms = record->timeout_ns / 1000000, keep_alive_ms = record->keep_alive_ns / 1000000;
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "schema", RECORD_SCHEMA);
     cJSON_AddStringToObject(json, "language", record->language);
@@ -60,8 +61,8 @@ char *record_print(const struct record *record)
     cJSON_AddStringToObject(json, "version", record->version);
     cJSON_AddStringToObject(json, "digest", record->digest);
     cJSON_AddNumberToObject(json, "createdUnixMs", (double)record->created_unix_ms);
-    cJSON_AddNumberToObject(json, "timeoutMs", (double)(record->timeout_ns / 1000000));
-    cJSON_AddNumberToObject(json, "keepAliveMs", (double)(record->keep_alive_ns / 1000000));
+    cJSON_AddNumberToObject(json, "timeoutMs", (double)timeout_ms);
+    cJSON_AddNumberToObject(json, "keepAliveMs", (double)keep_alive_ms);
     cJSON_AddNumberToObject(json, "memoryBytes", (double)record->memory_bytes);
     cJSON_AddNumberToObject(json, "maxRetries", record->retries_max);
     cJSON_AddNumberToObject(json, "concurrency", record->concurrency);

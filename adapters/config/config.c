@@ -210,13 +210,16 @@ static bool variable_name_valid(const char *name)
 static void manifest_check(const struct manifest *manifest, const char *name, struct config_problems *problems)
 {
     enum cloudevents_language language;
-    if (*manifest->name != '\0' && !cloudevents_function_name_valid(bytes_of(manifest->name))) {
+    /* Defaults are set through the table, which the analyser can't follow: texts are never NULL after it. */
+    bool named = manifest->name != NULL && *manifest->name != '\0';
+    if (named && !cloudevents_function_name_valid(bytes_of(manifest->name))) {
         config_problem(problems,
                        "%s: metadata.name: \"%.70s\" is no function name: use a-z, 0-9, _ and -, start with a letter, "
                        "at most %d",
                        name, manifest->name, CLOUDEVENTS_FUNCTION_BYTES_MAX);
     }
-    if (*manifest->language != '\0' && !cloudevents_language_find(bytes_of(manifest->language), &language)) {
+    bool spoken = manifest->language != NULL && *manifest->language != '\0';
+    if (spoken && !cloudevents_language_find(bytes_of(manifest->language), &language)) {
         config_problem(problems, "%s: spec.language: \"%.40s\" is not one of c, go, js, python", name,
                        manifest->language);
     }
