@@ -1,5 +1,8 @@
 """Functions that misbehave in every way: the caller learns why, nothing is lost, and the service goes on."""
+import json
+
 from stead_world import PLUGINS, WorldCase, event_of, main, read_folder, request_id_of, wait_for
+from stead_world.process import alive
 
 JSON = {"datacontenttype": "application/json"}
 FAST = "spec: {maxRetries: 2, maxWorkers: 2}\n"
@@ -22,6 +25,34 @@ def moody(event, ctx):
             raise stead.Throttle("too many", after=event.data["after"])
         raise ValueError("a bad day")
     return {"runs": runs}
+"""
+# Does in the middle of a call what the event says.
+WILD = """
+import os
+import subprocess
+import sys
+import stead
+
+@stead.function
+def wild(event, ctx):
+    what = event.data["what"]
+    if what == "garbage":
+        os.write(3, b"\\xff" * 64)
+    elif what == "half a frame":
+        os.write(3, b"\\x40\\0\\0\\0\\x11\\0")
+        os._exit(0)
+    elif what == "exit":
+        os._exit(0)
+    elif what == "close":
+        os.close(3)
+    elif what == "memory":
+        bytearray(1 << 30)
+    elif what == "flood":
+        sys.stdout.write("x" * (8 << 20))
+    elif what == "child":
+        child = subprocess.Popen(["sleep", "1000"])
+        return {"pid": child.pid}
+    return {"what": what}
 """
 
 
@@ -180,6 +211,42 @@ class Bad(WorldCase):
         self.assertEqual(self.result_of("rejects-once", event).headers["stead-outcome"], "failed")
         subject = "function.dead.python.rejects-once." + request_id_of("rejects-once", event)
         self.assertIsNone(self.bus.last("function-dead", subject))
+
+    def test_wild_in_the_middle_of_a_call(self):
+        """The protocol broken, or the process gone without a word: the call fails, the next one works."""
+        self.world.deploy(self.one, {"main.py": WILD}, "wild", FAST)
+        reasons = {
+            "garbage": ("INVALID_RESULT", "PLUGIN_CRASHED"),
+            "half a frame": ("INVALID_RESULT", "PLUGIN_CRASHED"),
+            "exit": ("PLUGIN_CRASHED",),
+            "close": ("INVALID_RESULT", "PLUGIN_CRASHED"),
+        }
+        for what, allowed in reasons.items():
+            with self.subTest(what):
+                event = event_of({"what": what})
+                answer = self.client.execute("wild", event)
+                self.assert_status(answer, "INTERNAL")
+                self.assertIn(answer.reason, allowed)
+                self.assertEqual(self.result_of("wild", event).headers["stead-outcome"], "dead-lettered")
+                self.assert_ok(self.client.execute("wild", event_of({"what": "nothing"})))
+
+    def test_memory(self):
+        self.world.deploy(self.one, {"main.py": WILD}, "fat", "spec: {maxRetries: 0, memory: 256Mi}\n")
+        self.assertFalse(self.client.execute("fat", event_of({"what": "memory"})).ok)
+        self.assert_ok(self.client.execute("fat", event_of({"what": "nothing"})))
+
+    def test_flood_of_output(self):
+        self.world.deploy(self.one, {"main.py": WILD}, "flood", "spec: {maxRetries: 0, timeout: 20s}\n")
+        self.assert_ok(self.client.execute("flood", event_of({"what": "flood"})))
+
+    def test_processes_of_a_function_end_with_it(self):
+        self.world.deploy(self.one, {"main.py": WILD}, "parent", "spec: {maxRetries: 0, maxWorkers: 1}\n")
+        answer = self.client.execute("parent", event_of({"what": "child"}))
+        self.assert_ok(answer)
+        child = json.loads(answer.data)["pid"]
+        self.assertTrue(alive(child))
+        self.assertFalse(self.client.execute("parent", event_of({"what": "exit"})).ok)
+        wait_for(lambda: not alive(child), "the end of the function's child")
 
     def moody(self, name, mood, times=1, after=None):
         """(answer, seconds between the runs)"""

@@ -169,6 +169,9 @@ class Operation(WorldCase):
         for path in ("../escape.py", "/etc/main.py", "a/../../main.py", "a//b.py", "./main.py", "nul\0.py"):
             with self.subTest(path):
                 self.assert_status(self.client.deploy("escape", {**V1, path: "x"}), "INVALID_ARGUMENT")
+        self.assertNotEqual(self.client.deploy("fat", {**V1, "blob": b"x" * (17 << 20)}).status.name, "OK")
+        many = {**V1, **{"file-%d" % number: "" for number in range(1001)}}
+        self.assertNotEqual(self.client.deploy("many", many).status.name, "OK")
         manifest = self.client.deploy("manifest", V1, "spec: {retries: 3}\n")
         self.assert_status(manifest, "INVALID_ARGUMENT", "INVALID_MANIFEST")
         self.assertIn("maxRetries", manifest.text)
