@@ -5,10 +5,12 @@
  * library's copies out. That the legal edges are also taken in real life is shown by the long random run. */
 #include "tests/unit/core/puppet.h"
 
+/* NOLINTBEGIN(bugprone-suspicious-include): see above */
 #include "core/call.c"
 #include "core/function.c"
 #include "core/instance.c"
 #include "core/worker.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 
 #define X(name, next) (next),
 static const uint32_t call_edges[] = { CALL_STATES(X) };

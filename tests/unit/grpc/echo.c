@@ -122,7 +122,7 @@ static int bench(const char *address, int callers, double seconds)
 int main(int argc, char **argv)
 {
     if (argc == 5 && strcmp(argv[1], "bench") == 0)
-        return bench(argv[2], atoi(argv[3]), atof(argv[4]));
+        return bench(argv[2], (int)strtol(argv[3], NULL, 10), strtod(argv[4], NULL));
     if (argc < 2 || argc > RPC_LISTEN_MAX) {
         fprintf(stderr, "usage: grpc_echo ADDRESS... | grpc_echo bench ADDRESS CALLERS SECONDS\n");
         return 2;

@@ -169,7 +169,8 @@ static void the_bare_path_is_the_same_method(void **state)
 static int connect_raw(void)
 {
     const char *address = rpc_server_address(fixture.server, 0);
-    struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1)) };
+    struct sockaddr_in name = { .sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)strtol(strrchr(address, ':') + 1, NULL, 10)) };
     inet_pton(AF_INET, "127.0.0.1", &name.sin_addr);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof name), 0);

@@ -101,7 +101,7 @@ static void assert_answer(struct fixture *fixture, const char *request, const ch
 {
     struct exchange *exchange = calloc(1, sizeof *exchange);
     pthread_t thread;
-    exchange->port = atoi(strrchr(http_server_address(fixture->server), ':') + 1);
+    exchange->port = (int)strtol(strrchr(http_server_address(fixture->server), ':') + 1, NULL, 10);
     exchange->request = request;
     pthread_create(&thread, NULL, exchange_run, exchange);
     while (!atomic_load(&exchange->done)) {

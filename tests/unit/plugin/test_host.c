@@ -94,10 +94,11 @@ static void test_large_and_many(void **state)
     uint8_t *large = malloc(LARGE);
     assert_non_null(large);
     memset(large, 'L', LARGE);
-    for (uint16_t stream = 1; stream <= CALLS; stream++) {
-        host_test_call(&test, one, stream, stream == 7 ? (struct bytes){ large, LARGE } : bytes_of("small"), NULL);
+    for (int stream = 1; stream <= CALLS; stream++) {
+        host_test_call(&test, one, (uint16_t)stream, stream == 7 ? (struct bytes){ large, LARGE } : bytes_of("small"),
+                       NULL);
     }
-    for (uint16_t stream = 1; stream <= CALLS; stream++) {
+    for (int stream = 1; stream <= CALLS; stream++) {
         const struct plugin_event *result = host_test_await(&test, one, PLUGIN_RESULT);
         assert_non_null(result);
         assert_int_equal(result->stream, stream);
