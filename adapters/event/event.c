@@ -198,8 +198,8 @@ bool event_unpack(struct bytes packed, struct event *ret_event)
     if (packed.length < EVENT_PACKED_PREFIX_BYTES) {
         return false;
     }
-    size_t length = (size_t)packed.at[0] | (size_t)packed.at[1] << 8 | (size_t)packed.at[2] << 16 |
-                    (size_t)packed.at[3] << 24;
+    size_t length =
+        (size_t)packed.at[0] | (size_t)packed.at[1] << 8 | (size_t)packed.at[2] << 16 | (size_t)packed.at[3] << 24;
     size_t rest = packed.length - EVENT_PACKED_PREFIX_BYTES;
     if (length > rest) {
         return false;

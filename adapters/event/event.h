@@ -43,7 +43,7 @@ enum {
     EVENT_PACKED_PREFIX_BYTES = 4,
 };
 
-struct bytes bytes_of(const char *text);                  /* view of a C string, without its NUL */
+struct bytes bytes_of(const char *text); /* view of a C string, without its NUL */
 bool bytes_equal(struct bytes a, struct bytes b);
 bool bytes_equal_text(struct bytes a, const char *text);
 bool bytes_equal_text_nocase(struct bytes a, const char *text); /* ASCII only, no locale */
@@ -56,7 +56,7 @@ bool event_block_valid(struct bytes block);
 bool event_find(struct bytes block, const char *name, struct bytes *ret_value);
 /* The value of a decimal entry that fits; false if absent or not a number. */
 bool event_find_u64(struct bytes block, const char *name, uint64_t *ret_value);
-bool event_is_control(struct attribute attribute);        /* its name begins with ':' */
+bool event_is_control(struct attribute attribute); /* its name begins with ':' */
 
 /* A growing buffer for building blocks and packed events. Zero-initialise; event_buffer_free() at the end. Appending
  * beyond `limit` (0 = none) or out of memory sets `failed` and changes nothing more: check once at the end. */

@@ -51,9 +51,9 @@ struct bus {
 
 /* Hands over everything that one read brought. */
 void bus_receive_all(struct bus *bus);
-/* Takes a message that was handed over or sent, to be destroyed with others: nats.c gives every destroyed message to its
- * garbage thread and wakes it, a switch away from this thread each time (6.8 futex calls and a quarter of the CPU per
- * call of a function); many at once wake it once. */
+/* Takes a message that was handed over or sent, to be destroyed with others: nats.c gives every destroyed message
+ * to its garbage thread and wakes it, a switch away from this thread each time (6.8 futex calls and a quarter of
+ * the CPU per call of a function); many at once wake it once. */
 void bus_spend(struct bus *bus, natsMsg *message);
 void bus_spent_clear(struct bus *bus);
 uint32_t bus_consumer_tag(const struct bus *bus, struct bytes stream_and_consumer);
