@@ -96,7 +96,8 @@ class Calls(WorldCase):
         self.assertIn(stored.headers["stead-outcome"], ("expired", "failed"))
 
     def test_deadline_that_is_over(self):
-        self.assert_status(self.client.execute("echo", event_of("x"), timeout=0), "DEADLINE_EXCEEDED")
+        # Not 0: gRPC rounds a deadline up on the wire, and a warm call may be answered within that.
+        self.assert_status(self.client.execute("echo", event_of("x"), timeout=-1), "DEADLINE_EXCEEDED")
 
     def test_unknown_function(self):
         answer = self.client.execute("nobody", event_of("x"))
