@@ -54,7 +54,7 @@ struct key stage_key(struct stage *stage, const char *text)
         stage_fail(stage, "too many names, or one too long", text);
     }
     struct name *name = &stage->names[stage->names_count++];
-    strcpy(name->text, text);
+    memcpy(name->text, text, strlen(text) + 1);
     name->key = (struct key){ draw(1, stage->names_count, DRAW_USER, 0), draw(1, stage->names_count, DRAW_USER, 1) };
     return name->key;
 }

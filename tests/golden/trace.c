@@ -55,6 +55,8 @@ static void prepare(struct stage *stage, struct actor *actor, const char *text)
 }
 
 /* Plays one line; effects follow it in the output. */
+/* A time that is too large for 64 bits is its writer's mistake, which the comparison of the traces shows. */
+/* NOLINTBEGIN(cert-err34-c) */
 static void play(struct stage *stage, const char *line)
 {
     char actor[NAME_SIZE], sign[4];
@@ -76,6 +78,7 @@ static void play(struct stage *stage, const char *line)
         stage_fail(stage, "not a line of a trace", line);
     }
 }
+/* NOLINTEND(cert-err34-c) */
 
 static char *read_all(const char *path)
 {

@@ -70,9 +70,9 @@ static struct handle worker_handle(struct stage *stage, struct actor *actor, con
 
 static uint8_t end_of(const struct stage *stage, const char *word)
 {
-    for (uint8_t end = 1; end < END_COUNT; end++) {
+    for (int end = 1; end < END_COUNT; end++) {
         if (strcmp(end_name((enum end)end), word) == 0) {
-            return end;
+            return (uint8_t)end;
         }
     }
     stage_fail(stage, "no such end", word);
