@@ -32,7 +32,9 @@ static void function_announce(struct core *core, uint32_t index, enum reason rea
     const struct function *function = function_at(core, index);
     struct effect *state = emit(core, EFFECT_FUNCTION_STATE);
     state->about = pool_handle(core, &core->functions, index);
-    state->key = function->row.state == FUNCTION_READY ? function->current.key : function->candidate.key;
+    bool of_current = function->row.state == FUNCTION_READY ||
+                      (function->row.state == FUNCTION_RETIRING && !key_is_none(function->current.key));
+    state->key = of_current ? function->current.key : function->candidate.key;
     state->code = (uint16_t)reason;
     state->count = function->row.state;
 }

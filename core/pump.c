@@ -168,6 +168,9 @@ void pump_evict(struct core *core)
     uint32_t oldest = NOWHERE;
     for (uint32_t at = 0; at < core->workers.rows; at++) {
         const struct worker *worker = worker_at(core, at);
+        if (worker->row.state == WORKER_STOPPING || worker->row.state == WORKER_DYING) {
+            return; /* A place is about to be free. */
+        }
         if (worker->row.state == WORKER_IDLE &&
             (oldest == NOWHERE || worker->started_ns < worker_at(core, oldest)->started_ns)) {
             oldest = at;

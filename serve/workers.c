@@ -162,17 +162,44 @@ static void worker_exited(struct instance *instance, const struct plugin_event *
                   event->start_error != 0 ? REASON_PLUGIN_NOT_STARTED : REASON_PLUGIN_CRASHED);
 }
 
+/* The fields that a function gave to its log line, as name=value, cut to fit. */
+static struct bytes log_fields_text(const struct plugin_event *event, char *text, size_t size)
+{
+    struct attribute field;
+    size_t cursor = 0, used = 0;
+    while (event_next(event->event.block, &cursor, &field)) {
+        size_t need = field.name.length + field.value.length + 2;
+        if (event_is_control(field) || used + need > size) {
+            continue;
+        }
+        if (used > 0) {
+            text[used++] = ' ';
+        }
+        memcpy(text + used, field.name.at, field.name.length);
+        used += field.name.length;
+        text[used++] = '=';
+        if (field.value.length > 0) {
+            memcpy(text + used, field.value.at, field.value.length);
+        }
+        used += field.value.length;
+    }
+    return (struct bytes){ (const uint8_t *)text, used };
+}
+
 /* Without the log's limit for one place in the code: the host limits each worker by itself. */
 static void worker_log(struct instance *instance, const struct plugin_event *event)
 {
     static const char *const sources[] = { "stdout", "stderr", "frame" };
     static const enum log_level levels[] = { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
     enum log_level level = levels[event->log_level & 3];
+    char text[512];
+    struct bytes said = log_fields_text(event, text, sizeof text);
     const struct log_field fields[] = { LOG_TEXT("function", worker_name(instance, event->worker)),
-                                        LOG_TEXT("stream", sources[event->log_source]),
-                                        LOG_BYTES("text", event->text) };
+                                        LOG_TEXT("stream", sources[event->log_source]), LOG_BYTES("text", event->text),
+                                        LOG_BYTES("fields", said) };
     if (log_enabled(level)) {
-        log_write(NULL, level, "function.exec", "function says", fields, sizeof fields / sizeof fields[0]);
+        size_t count = sizeof fields / sizeof fields[0] - (said.length == 0);
+        log_write(NULL, level, "function.exec", "function says", fields, count);
     }
 }
 

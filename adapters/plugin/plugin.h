@@ -53,11 +53,11 @@ enum plugin_event_kind {
     PLUGIN_STARTED, /* the process runs; not ready yet */
     PLUGIN_READY,   /* handshake done: `concurrency` calls at once; `text` names the SDK */
     PLUGIN_RESULT,  /* `stream`, `event` */
-    PLUGIN_ERROR,  /* `stream`, `error_class`, `after_ms`, `type`, `text`; stream 0 before READY: it can't initialise */
-    PLUGIN_PONG,   /* answer to plugin_ping() */
-    PLUGIN_LOG,    /* `log_source`, `log_level`, `stream` (0 = none), `text` */
-    PLUGIN_BROKEN, /* `text` says what it did; it has been killed */
-    PLUGIN_EXITED, /* `exit_*`, `start_error`, `text` = the last 4 KiB of stderr, or why it could not start */
+    PLUGIN_ERROR, /* `stream`, `error_class`, `after_ms`, `type`, `text`; stream 0 before READY: it can't initialise */
+    PLUGIN_PONG,  /* answer to plugin_ping() */
+    PLUGIN_LOG,   /* `log_source`, `log_level`, `stream` (0 = none), `text`; `event.block` holds a LOG frame's fields */
+    PLUGIN_BROKEN,       /* `text` says what it did; it has been killed */
+    PLUGIN_EXITED,       /* `exit_*`, `start_error`, `text` = the last 4 KiB of stderr, or why it could not start */
     PLUGIN_SPAWNER_GONE, /* `worker` is 0: every worker has EXITED and none can start any more; the daemon must end */
 };
 

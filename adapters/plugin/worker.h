@@ -107,6 +107,6 @@ bool worker_output_open(struct worker *worker, int index, int fd);
 void worker_output_drain(struct worker_output *output);
 void worker_output_close(struct worker_output *output);
 void worker_log(struct worker *worker, enum plugin_log_source source, enum plugin_log_level level, uint16_t stream,
-                struct bytes text);
+                struct bytes text, struct bytes fields);
 
 #endif

@@ -245,7 +245,7 @@ static void worker_on_log(struct worker *worker, const struct frame *frame)
         }
     }
     worker_log(worker, PLUGIN_LOG_FRAME, level, frame->stream,
-               text_cut(frame->body, worker->host->options.log_line_bytes_max));
+               text_cut(frame->body, worker->host->options.log_line_bytes_max), frame->header);
 }
 
 static void worker_on_pong(struct worker *worker)

@@ -12,7 +12,7 @@
 enum { OUTPUT_READ_BYTES = 32 * 1024 };
 
 void worker_log(struct worker *worker, enum plugin_log_source source, enum plugin_log_level level, uint16_t stream,
-                struct bytes text)
+                struct bytes text, struct bytes fields)
 {
     uint64_t dropped = worker->line_budget.dropped;
     if (!line_budget_take(&worker->line_budget, loop_now_ns(), worker->host->options.log_lines_per_s_max)) {
@@ -27,16 +27,19 @@ void worker_log(struct worker *worker, enum plugin_log_source source, enum plugi
         worker->line_budget.dropped = 0;
         worker_emit(worker, &event);
     }
-    struct plugin_event event = {
-        .kind = PLUGIN_LOG, .log_source = source, .log_level = level, .stream = stream, .text = text
-    };
+    struct plugin_event event = { .kind = PLUGIN_LOG,
+                                  .log_source = source,
+                                  .log_level = level,
+                                  .stream = stream,
+                                  .text = text,
+                                  .event = { .block = fields } };
     worker_emit(worker, &event);
 }
 
 static void worker_output_line(void *owner, struct bytes line)
 {
     struct worker_output *output = owner;
-    worker_log(output->worker, output->source, PLUGIN_LOG_INFO, 0, line);
+    worker_log(output->worker, output->source, PLUGIN_LOG_INFO, 0, line, (struct bytes){ 0 });
 }
 
 /* Reads once. False at the end, or if nothing is there. */

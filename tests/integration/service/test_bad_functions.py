@@ -121,7 +121,7 @@ class Bad(WorldCase):
         answer = self.client.execute("prints", event_of("x"))
         self.assert_ok(answer)
         self.assertEqual(answer.data.replace(b" ", b""), b'{"printed":true}')
-        for text in ("on stdout", "on stderr", "by the log"):
+        for text in ("on stdout", "on stderr", "by the log", '"fields":"answer=42"'):
             wait_for(lambda text=text: text in self.one.log(), text + " in the log")
 
     def test_never_answers(self):
