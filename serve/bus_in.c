@@ -198,6 +198,9 @@ static void on_link(void *owner, const struct bus_link *link)
     struct instance *instance = owner;
     if (link->up) {
         instance->down_told = false;
+        if (link->epoch > 1) {
+            metrics_add(metrics_plain(instance->metrics, METRIC_STEAD_NATS_RECONNECTS_TOTAL), 1);
+        }
         log_info("nats.conn", "connected", LOG_TEXT("server", link->server), LOG_U64("epoch", link->epoch));
         provision_start(instance);
         return;

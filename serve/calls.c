@@ -123,6 +123,7 @@ void calls_bind(struct instance *instance, const struct effect *effect)
     }
     side->handle = effect->about;
     side->rpc_id = effect->reference;
+    side->submitted_ns = loop_now_ns();
     message_text(&message, ":request-id", side->request_id, sizeof side->request_id);
     HASH_ADD(hh, instance->calls_by_rpc, rpc_id, sizeof side->rpc_id, side);
 }
@@ -181,6 +182,9 @@ void calls_perform_reply(struct instance *instance, const struct effect *effect)
     const struct call_side *side = &instance->calls[handle_index(effect->about)];
     bool known = effect->about.bits != 0 && handle_equal(side->handle, effect->about);
     const char *id = known ? side->request_id : instance->answering_id;
+    if (known) {
+        metrics_observe(instance->status.grpc_calls, loop_now_ns() - side->submitted_ns);
+    }
     answer.request_id = bytes_of(id == NULL ? "" : id);
     if (effect->end == END_SUCCEEDED && has_result) {
         reply_result(&answer, &result, &packed);

@@ -49,6 +49,7 @@ enum { TAG_ANSWERS = 1, TAG_RECORDS };
 struct call_side {
     uint64_t rpc_id; /* key of calls_by_rpc */
     struct handle handle;
+    uint64_t submitted_ns;
     char request_id[CLOUDEVENTS_REQUEST_ID_HEX + 1];
     UT_hash_handle hh;
 };
@@ -86,14 +87,17 @@ struct function_side {
     struct program *programs;
     uint32_t state; /* enum function_state, as the core announced it last */
     char serving[SERVE_VERSION_BYTES];
-    char message[BUILD_MESSAGE_BYTES_MAX];  /* why the last version failed */
-    struct metrics_series *ends[END_COUNT]; /* results by outcome, looked up once */
+    char message[BUILD_MESSAGE_BYTES_MAX];      /* why the last version failed */
+    struct metrics_series *ends[END_COUNT];     /* results by outcome, looked up once */
+    struct metrics_series *executions, *starts; /* how long they took */
     bool used, seen;
 };
 
 struct worker_side {
     struct handle handle;
     uint32_t function;
+    uint32_t calls;    /* sent and not answered */
+    uint64_t since_ns; /* when the process was asked for; then, when the call that runs began */
     bool used;
 };
 
@@ -110,6 +114,7 @@ struct status {
     struct http_check checks[3];
     struct http_probe live, ready;
     struct http_route routes[3];
+    struct metrics_series *grpc_calls; /* admission to answer */
 };
 
 struct instance {
@@ -250,6 +255,8 @@ bool status_start(struct instance *instance, char *ret_error, size_t error_size)
 void status_check_ready(struct instance *instance);
 /* Counts a result that is being stored, once per delivery. */
 void status_count_result(struct instance *instance, const struct effect *effect);
+void status_measure_start(struct instance *instance, struct worker_side *worker);
+void status_measure_execution(struct instance *instance, struct worker_side *worker);
 void status_stop(struct instance *instance);
 
 #endif

@@ -108,6 +108,36 @@ void status_count_result(struct instance *instance, const struct effect *effect)
     }
 }
 
+static struct metrics_series *of_function(struct instance *instance, enum metric metric, const struct record *record)
+{
+    const char *const labels[] = { record->language, record->name };
+    return metrics_series(instance->metrics, metric, labels);
+}
+
+void status_measure_start(struct instance *instance, struct worker_side *worker)
+{
+    struct function_side *side = &instance->functions[worker->function];
+    if (side->starts == NULL) {
+        side->starts = of_function(instance, METRIC_STEAD_FUNCTION_INIT_DURATION_SECONDS, &side->record);
+    }
+    metrics_observe(side->starts, loop_now_ns() - worker->since_ns);
+}
+
+/* Of a worker that runs one call at a time it is exact; of several at once, the time between their ends. */
+void status_measure_execution(struct instance *instance, struct worker_side *worker)
+{
+    struct function_side *side = &instance->functions[worker->function];
+    uint64_t now = loop_now_ns();
+    if (side->executions == NULL) {
+        side->executions = of_function(instance, METRIC_STEAD_FUNCTION_DURATION_SECONDS, &side->record);
+    }
+    if (worker->calls > 0) {
+        worker->calls--;
+        metrics_observe(side->executions, now - worker->since_ns);
+        worker->since_ns = now;
+    }
+}
+
 bool status_start(struct instance *instance, char *ret_error, size_t error_size)
 {
     struct status *status = &instance->status;
@@ -124,6 +154,8 @@ bool status_start(struct instance *instance, char *ret_error, size_t error_size)
         snprintf(ret_error, error_size, "out of memory");
         return false;
     }
+    const char *const grpc[] = { "grpc" };
+    status->grpc_calls = metrics_series(instance->metrics, METRIC_STEAD_REQUEST_DURATION_SECONDS, grpc);
     instance->http =
         http_server_start(instance->loop, instance->config->http_listen, status->routes, 3, ret_error, error_size);
     return instance->http != NULL;

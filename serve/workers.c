@@ -43,7 +43,9 @@ void workers_perform_start(struct instance *instance, const struct effect *effec
     struct function_side *function = function_side(instance, effect->other);
     const struct program *program = function == NULL ? NULL : worker_program(instance, function, effect->key);
     struct worker_side *side = &instance->workers[handle_index(effect->about)];
-    *side = (struct worker_side){ .handle = effect->about, .function = handle_index(effect->other), .used = true };
+    *side = (struct worker_side){
+        .handle = effect->about, .function = handle_index(effect->other), .since_ns = loop_now_ns(), .used = true
+    };
     if (program == NULL) {
         worker_failed(instance, effect->about, REASON_PLUGIN_NOT_STARTED);
         return;
@@ -76,6 +78,9 @@ void workers_perform_execute(struct instance *instance, const struct effect *eff
     }
     message_text(&message, ":request-id", request_id, sizeof request_id);
     message_text(&message, ":function", function, sizeof function);
+    struct worker_side *side = &instance->workers[handle_index(effect->about)];
+    side->since_ns = side->calls == 0 ? loop_now_ns() : side->since_ns;
+    side->calls++;
     event_buffer_attribute_text(&control, ":request-id", request_id);
     event_buffer_attribute_text(&control, ":function", function);
     event_buffer_attribute_u64(&control, ":attempt", effect->count);
@@ -215,6 +220,13 @@ static void worker_fact(struct instance *instance, const struct plugin_event *ev
 void workers_event(void *owner, const struct plugin_event *event)
 {
     struct instance *instance = owner;
+    struct worker_side *side = &instance->workers[handle_index((struct handle){ event->worker }) % SERVE_WORKERS_MAX];
+    bool known = side->used && side->handle.bits == event->worker;
+    if (known && event->kind == PLUGIN_READY) {
+        status_measure_start(instance, side);
+    } else if (known && (event->kind == PLUGIN_RESULT || event->kind == PLUGIN_ERROR)) {
+        status_measure_execution(instance, side);
+    }
     switch (event->kind) {
     case PLUGIN_READY:
         worker_fact(instance, event, INPUT_WORKER_READY);

@@ -197,6 +197,12 @@ class Operation(WorldCase):
         self.assertTrue(counted, "no %s in\n%s" % (sample, text))
         self.assertGreater(float(counted[0].rpartition(" ")[2]), 0)
         self.assertIn("stead_nats_connected 1", lines)
+        for family, labels in (("stead_function_duration_seconds", '{language="c",function="echo"}'),
+                               ("stead_function_init_duration_seconds", '{language="c",function="echo"}'),
+                               ("stead_request_duration_seconds", '{transport="grpc"}')):
+            count = [line for line in lines if line.startswith("%s_count%s " % (family, labels))]
+            self.assertEqual(len(count), 1, "%s in\n%s" % (family, text))
+            self.assertGreater(float(count[0].rpartition(" ")[2]), 0)
         self.assertTrue(any(line.startswith("process_resident_memory_bytes ") for line in lines))
 
 
