@@ -9,14 +9,6 @@
 #include "core/draw.h"
 #include "core/machine.h"
 
-/* JetStream error codes, seen on nats-server 2.9.10 and 2.10.27. */
-enum {
-    JS_INSUFFICIENT_RESOURCES = 10023,
-    JS_MESSAGE_TOO_LARGE = 10054,
-    JS_STREAM_FULL = 10077,
-    NO_RESPONDERS = 503,
-};
-
 static const uint32_t call_next[CALL_COUNT] = {
 #define X(name, next) [CALL_##name] = (next),
     CALL_STATES(X)
@@ -177,10 +169,10 @@ void call_cancelled(struct core *core, uint32_t index)
 static enum reason publish_refusal(uint16_t code)
 {
     switch (code) {
-    case JS_STREAM_FULL:
-    case JS_INSUFFICIENT_RESOURCES:
+    case CODE_STREAM_FULL:
+    case CODE_NO_RESOURCES:
         return REASON_QUEUE_FULL;
-    case JS_MESSAGE_TOO_LARGE:
+    case CODE_MESSAGE_TOO_LARGE:
         return REASON_EVENT_TOO_LARGE;
     default:
         return REASON_NATS_REFUSED;
@@ -206,7 +198,7 @@ void call_published(struct core *core, uint32_t index, const struct input *input
         return;
     }
     bool first = call->tries == 1;
-    if (input->outcome == OUTCOME_REFUSED && input->code != NO_RESPONDERS && first) {
+    if (input->outcome == OUTCOME_REFUSED && input->code != CODE_NO_RESPONDERS && first) {
         call_reply(core, index, END_NONE, publish_refusal(input->code), 0, (struct blob){ 0 });
         return;
     }
@@ -235,14 +227,12 @@ void call_fetched(struct core *core, uint32_t index, const struct input *input, 
                input->as.result.attempts, *blob);
 }
 
-bool calls_answer(struct core *core, struct key request, uint64_t digest, enum end end, enum reason reason,
+void calls_answer(struct core *core, struct key request, uint64_t digest, enum end end, enum reason reason,
                   uint32_t attempts, struct blob blob)
 {
-    bool any = false;
     uint32_t at = index_next_call(core, request, NOWHERE);
     while (at != NOWHERE) {
         uint32_t next = index_next_call(core, request, at);
-        any = true;
         if (call_at(core, at)->digest == digest) {
             call_reply(core, at, end, reason, attempts, blob);
         } else {
@@ -250,7 +240,6 @@ bool calls_answer(struct core *core, struct key request, uint64_t digest, enum e
         }
         at = next;
     }
-    return any;
 }
 
 void call_timer(struct core *core, uint32_t index)

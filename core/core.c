@@ -288,7 +288,6 @@ void core_step(struct core *core, const struct input *input, struct effects *eff
     effects->count = 0;
     core->out = effects;
     core->now_ns = input->now_ns > core->now_ns ? input->now_ns : core->now_ns;
-    core->wall_ns = input->wall_ns;
     core->steps++;
     core->inputs[input->kind]++;
     core->blobs += input->blob.slot != 0;

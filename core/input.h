@@ -43,6 +43,17 @@ enum input_kind {
         INPUT_COUNT
 };
 
+/* What the broker means by `code`, where the core cares: three digits are statuses, five are JetStream errors (seen on
+ * nats-server 2.9.10 and 2.10.27). */
+enum input_code {
+    CODE_CONSUMER_GONE = 409,
+    CODE_NO_RESPONDERS = 503, /* nobody there, or no leader for 5 to 8 s */
+    CODE_NO_RESOURCES = 10023,
+    CODE_MESSAGE_TOO_LARGE = 10054,
+    CODE_WRONG_LAST_SEQUENCE = 10071, /* a create-only or compare-and-set publish lost */
+    CODE_STREAM_FULL = 10077,
+};
+
 enum error_class { ERROR_RETRY, ERROR_PERMANENT, ERROR_THROTTLE };
 
 struct input {

@@ -17,8 +17,8 @@ void call_published(struct core *core, uint32_t index, const struct input *input
 void call_fetched(struct core *core, uint32_t index, const struct input *input, struct blob *blob);
 void call_timer(struct core *core, uint32_t index);
 void call_link_up(struct core *core, uint32_t index);
-/* Answers every call that waits for `request`; true if there was one. The blob is only borrowed. */
-bool calls_answer(struct core *core, struct key request, uint64_t digest, enum end end, enum reason reason,
+/* Answers every call that waits for `request`. The blob is only borrowed. */
+void calls_answer(struct core *core, struct key request, uint64_t digest, enum end end, enum reason reason,
                   uint32_t attempts, struct blob blob);
 
 /* delivery.c: a message in hand, up to its execution */

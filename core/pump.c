@@ -65,18 +65,18 @@ void function_outstanding(struct core *core, uint32_t index, uint32_t outstandin
 
 void function_pull_ended(struct core *core, uint32_t index, const struct input *input)
 {
-    enum { CONSUMER_GONE = 409, NO_RESPONDERS = 503, RETRY_NS = 1000000000 };
+    enum { RETRY_NS = 1000000000 };
     struct function *function = function_at(core, index);
     if (input->epoch != core->epoch || function->pull_epoch != core->epoch) {
         return;
     }
     uint32_t unfilled = input->as.pull.unfilled;
     function_outstanding(core, index, function->outstanding > unfilled ? function->outstanding - unfilled : 0);
-    if (input->code == CONSUMER_GONE || input->code == NO_RESPONDERS) {
+    if (input->code == CODE_CONSUMER_GONE || input->code == CODE_NO_RESPONDERS) {
         function_outstanding(core, index, 0);
         function->consumer_ready = false;
         /* No responders may also be a missing leader, for 5 to 8 s. */
-        function->consumer_retry_ns = input->code == CONSUMER_GONE ? 0 : core->now_ns + RETRY_NS;
+        function->consumer_retry_ns = input->code == CODE_CONSUMER_GONE ? 0 : core->now_ns + RETRY_NS;
     }
     function->pending = 0;
     function_dirty(core, index);

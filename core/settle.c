@@ -10,9 +10,6 @@
 #include "core/retry.h"
 
 enum {
-    JS_WRONG_LAST_SEQUENCE = 10071,
-    JS_MESSAGE_TOO_LARGE = 10054,
-    JS_STREAM_FULL = 10077,
     CLAIM_TRIES_MAX = 5,
     FULL_PAUSE_NS = 1000000000,
 };
@@ -209,7 +206,7 @@ static void delivery_settle(struct core *core, uint32_t index, const struct inpu
 static void delivery_refused(struct core *core, uint32_t index, uint16_t code)
 {
     struct delivery *delivery = delivery_at(core, index);
-    if (code == JS_MESSAGE_TOO_LARGE && delivery->result.slot != 0) {
+    if (code == CODE_MESSAGE_TOO_LARGE && delivery->result.slot != 0) {
         blob_release(core, &delivery->result);
         if (delivery->row.state == DELIVERY_STORING) {
             delivery->end = END_FAILED;
@@ -218,7 +215,7 @@ static void delivery_refused(struct core *core, uint32_t index, uint16_t code)
         delivery_issue(core, index);
         return;
     }
-    if (code == JS_STREAM_FULL) {
+    if (code == CODE_STREAM_FULL) {
         core->full_until_ns = core->now_ns + FULL_PAUSE_NS; /* No new work until results have room again. */
         delivery_ask_later(core, index, FULL_PAUSE_NS);
         return;
@@ -233,7 +230,7 @@ void delivery_published(struct core *core, uint32_t index, const struct input *i
     if (!answers_now(core, delivery, input) || (!storing && delivery->row.state != DELIVERY_BURYING)) {
         return;
     }
-    bool exists = input->outcome == OUTCOME_REFUSED && input->code == JS_WRONG_LAST_SEQUENCE;
+    bool exists = input->outcome == OUTCOME_REFUSED && input->code == CODE_WRONG_LAST_SEQUENCE;
     if (storing && exists) {
         delivery_go(core, index, DELIVERY_FETCHING);
     } else if (storing && input->outcome == OUTCOME_DONE) {

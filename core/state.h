@@ -104,7 +104,7 @@ struct core {
     struct limits limits;
     struct settings settings;
     uint64_t seed, size, now_ns, steps, timer_order;
-    int64_t clock_ns_min, clock_ns_max, wall_ns;
+    int64_t clock_ns_min, clock_ns_max;
     uint64_t heard_ns, drain_until_ns, full_until_ns, instance_ns;
     struct pool calls, deliveries, functions, workers;
     struct index calls_by_request, deliveries_by_request, functions_by_name;

@@ -112,7 +112,7 @@ static void remove_run(void *argument)
     struct remove_job *job = argument;
     struct broker *broker = jobs_broker(job->instance, &job->error);
     struct broker_consumer consumer;
-    char key[SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES + 1], object[128];
+    char key[SERVE_KEY_BYTES], object[128];
     job->status = job->error.status;
     if (broker == NULL) {
         return;
@@ -124,7 +124,7 @@ static void remove_run(void *argument)
     if (job->status != BROKER_OK || job->waiting > 0) {
         return;
     }
-    snprintf(key, sizeof key, "%s.%s", job->record.language, job->record.name);
+    record_key(&job->record, key);
     job->status = broker_kv_delete(broker, BROKER_BUCKET_CONFIG, key, 0, &job->error);
     if (job->status == BROKER_OK) {
         struct broker_error ignored; /* What is left over costs space, nothing else. */
@@ -203,9 +203,9 @@ static void revert_run(void *argument)
     struct revert_job *job = argument;
     struct broker_error error;
     struct broker *broker = jobs_broker(job->instance, &error);
-    char key[SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES + 1];
+    char key[SERVE_KEY_BYTES];
     uint64_t revision;
-    snprintf(key, sizeof key, "%s.%s", job->record.language, job->record.name);
+    record_key(&job->record, key);
     if (broker == NULL || job->record.revision == 0) {
         return;
     }
@@ -222,7 +222,7 @@ static void revert_done(void *argument, bool cancelled)
 {
     struct revert_job *job = argument;
     if (!cancelled) {
-        records_refresh(job->instance);
+        jobs_records(job->instance, false);
     }
     free(job);
 }

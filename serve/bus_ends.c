@@ -1,6 +1,7 @@
 /* Ends of operations and results: a PubAck, a stored message or an answer in our inbox becomes the input that it means,
  * matched with the kind of operation that it ends by the note made when the operation was sent. */
 #include "serve/bus_in.h"
+#include "serve/jobs.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +82,7 @@ void bus_on_message(void *owner, uint32_t tag, const struct bus_message *message
     struct instance *instance = owner;
     size_t prefix = strlen(instance->answer_prefix);
     if (tag == TAG_RECORDS) {
-        records_refresh(instance);
+        jobs_records(instance, false);
         return;
     }
     if (message->subject.length <= prefix || message->subject.length - prefix >= SERVE_ID_BYTES) {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CODE_CONSUMER_GONE = 409, DELIVER_AGAIN_NS = 1000000000 };
+enum { DELIVER_AGAIN_NS = 1000000000 };
 
 size_t headers_view(const struct bus_message *message, struct cloudevents_header *ret_list)
 {

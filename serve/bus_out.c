@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HEADERS_MAX = EVENT_ATTRIBUTES_MAX + 24, JS_MESSAGE_TOO_LARGE = 10054, HEARTBEAT_NS = 1000000000 };
+enum { HEADERS_MAX = EVENT_ATTRIBUTES_MAX + 24, HEARTBEAT_NS = 1000000000 };
 
 /* Headers under construction: texts live in `text` (attributes) or with the caller. */
 struct headers {
@@ -65,7 +65,7 @@ static void sent(struct instance *instance, const struct effect *effect, enum in
     struct input input = instance_input(instance, kind);
     input.answers = effect->operation;
     input.outcome = large || outcome == BUS_INVALID ? OUTCOME_REFUSED : OUTCOME_UNKNOWN;
-    input.code = large ? JS_MESSAGE_TOO_LARGE : 0;
+    input.code = large ? CODE_MESSAGE_TOO_LARGE : 0;
     instance_feed(instance, &input);
 }
 
@@ -293,11 +293,11 @@ void bus_perform_ledger(struct instance *instance, const struct effect *effect)
 void bus_perform_pull(struct instance *instance, const struct effect *effect)
 {
     const struct function_side *function = function_side(instance, effect->about);
-    char consumer[SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES];
+    char consumer[SERVE_KEY_BYTES];
     if (function == NULL) {
         return;
     }
-    snprintf(consumer, sizeof consumer, "%s-%s", function->record.language, function->record.name);
+    record_consumer(&function->record, consumer);
     bus_pull(instance->bus, BROKER_STREAM_REQUESTS, consumer, effect->about.bits, effect->operation, effect->count,
              effect->amount, HEARTBEAT_NS);
 }

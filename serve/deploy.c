@@ -147,7 +147,7 @@ static bool store(struct deploy_job *job, struct broker *broker, struct bytes ar
     struct broker_error error;
     struct broker_object object;
     struct clash clash = { .record = &job->record };
-    char name[128], key[SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES + 1];
+    char name[128], key[SERVE_KEY_BYTES];
     if (broker_kv_each(broker, BROKER_BUCKET_CONFIG, clash_entry, &clash, &error) != BROKER_OK) {
         return refuse_broker(job, &error);
     }
@@ -167,7 +167,7 @@ static bool store(struct deploy_job *job, struct broker *broker, struct bytes ar
     if (broker_object_put(broker, BROKER_BUCKET_CODE, name, archive, &object, &error) != BROKER_OK) {
         return refuse_broker(job, &error);
     }
-    snprintf(key, sizeof key, "%s.%s", job->record.language, job->record.name);
+    record_key(&job->record, key);
     char *value = record_print(&job->record);
     enum broker_status status =
         clash.before.name[0] == '\0'

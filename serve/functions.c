@@ -183,8 +183,8 @@ void functions_forget(struct instance *instance, struct handle handle)
     if (side == NULL) {
         return;
     }
-    char consumer[SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES];
-    snprintf(consumer, sizeof consumer, "%s-%s", side->record.language, side->record.name);
+    char consumer[SERVE_KEY_BYTES];
+    record_consumer(&side->record, consumer);
     bus_forget_consumer(instance->bus, BROKER_STREAM_REQUESTS, consumer);
     while (side->programs != NULL) {
         struct program *program = side->programs;

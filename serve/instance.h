@@ -38,6 +38,7 @@ enum {
     SERVE_QUEUE_MAX = 4096, /* inputs that effects caused and that wait for their step */
     SERVE_NAME_BYTES = 64,
     SERVE_LANGUAGE_BYTES = 16,
+    SERVE_KEY_BYTES = SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES + 1,
     SERVE_VERSION_BYTES = 17, /* 16 hex digits */
     SERVE_ID_BYTES = CLOUDEVENTS_REQUEST_ID_BYTES_MAX + 1,
 };
@@ -139,8 +140,7 @@ struct instance {
     struct input *queue; /* ring */
     uint32_t queue_head, queue_count;
     bool stepping, link_fed, down_told, provisioning, refreshing, refresh_again, sweeping, refreshed, ready, draining,
-        stopped, foreign;
-    uint32_t signals;
+        stopped;
     uint64_t stopped_ns;
     int exit_code;
     uint64_t config_sequence_seen, ticks;
@@ -228,9 +228,11 @@ void functions_perform_build(struct instance *instance, const struct effect *eff
 void functions_perform_consumer(struct instance *instance, const struct effect *effect);
 void functions_forget(struct instance *instance, struct handle handle);
 bool functions_settled(const struct instance *instance);
-void records_refresh(struct instance *instance);
 bool record_parse(struct bytes json, struct record *ret_record);
 char *record_print(const struct record *record); /* free() */
+/* The record's key in its bucket, and the name of the function's consumer. */
+void record_key(const struct record *record, char ret_key[SERVE_KEY_BYTES]);
+void record_consumer(const struct record *record, char ret_consumer[SERVE_KEY_BYTES]);
 
 /* admin.c: the admin service */
 void admin_request(struct instance *instance, const struct rpc_request *request);

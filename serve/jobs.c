@@ -244,8 +244,3 @@ void jobs_records(struct instance *instance, bool force)
         free(job);
     }
 }
-
-void records_refresh(struct instance *instance)
-{
-    jobs_records(instance, false);
-}

@@ -72,3 +72,13 @@ char *record_print(const struct record *record)
     cJSON_Delete(json);
     return text;
 }
+
+void record_key(const struct record *record, char ret_key[SERVE_KEY_BYTES])
+{
+    snprintf(ret_key, SERVE_KEY_BYTES, "%s.%s", record->language, record->name);
+}
+
+void record_consumer(const struct record *record, char ret_consumer[SERVE_KEY_BYTES])
+{
+    snprintf(ret_consumer, SERVE_KEY_BYTES, "%s-%s", record->language, record->name);
+}
