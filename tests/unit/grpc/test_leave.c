@@ -155,7 +155,15 @@ static void deadlines_race_with_answers(void **state)
         nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
     }
     assert_int_equal(fixture_in_flight(&fixture), 0);
+    /* Calls whose callers gave up may still be on their way, and take places for the moment: that is a refusal, not a
+     * lost slot. */
     struct rpc_reply *reply = fixture_call(&fixture, "echo", bytes_of("still here"), 0);
+    for (int i = 0; i < 500 && reply->status == RPC_STATUS_RESOURCE_EXHAUSTED; i++) {
+        rpc_reply_free(reply);
+        nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+        reply = fixture_call(&fixture, "echo", bytes_of("still here"), 0);
+    }
+    assert_int_equal(reply->status, RPC_STATUS_OK);
     assert_bytes_text(reply->data, "still here");
     rpc_reply_free(reply);
     fixture_stop(&fixture);
