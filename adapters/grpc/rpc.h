@@ -42,10 +42,18 @@ const char *rpc_status_name(int status);
 /* The paths that a call can name. */
 #define RPC_PATH_EXECUTE      "/function.v1.FunctionService/ExecuteFunction"
 #define RPC_PATH_EXECUTE_BARE "/FunctionService/ExecuteFunction"
+#define RPC_PATH_SUBMIT       "/function.v1.FunctionService/SubmitFunction"
+#define RPC_PATH_RESULT       "/function.v1.FunctionService/GetResult"
+#define RPC_PATH_CANCEL       "/function.v1.FunctionService/Cancel"
 #define RPC_PATH_DEPLOY       "/function.v1.FunctionAdmin/Deploy"
 #define RPC_PATH_LIST         "/function.v1.FunctionAdmin/List"
 #define RPC_PATH_GET          "/function.v1.FunctionAdmin/Get"
 #define RPC_PATH_REMOVE       "/function.v1.FunctionAdmin/Remove"
+#define RPC_PATH_VERSIONS     "/function.v1.FunctionAdmin/Versions"
+#define RPC_PATH_ROLLBACK     "/function.v1.FunctionAdmin/Rollback"
+#define RPC_PATH_ALIAS        "/function.v1.FunctionAdmin/SetAlias"
+#define RPC_PATH_ROLLOUT      "/function.v1.FunctionAdmin/Rollout"
+#define RPC_PATH_INSTANCES    "/function.v1.FunctionAdmin/Instances"
 #define RPC_PATH_CHECK        "/grpc.health.v1.Health/Check"
 #define RPC_PATH_WATCH        "/grpc.health.v1.Health/Watch"
 
@@ -73,6 +81,25 @@ struct rpc_deploy {
     struct bytes manifest; /* YAML text, may be empty */
     const struct rpc_file *files;
     size_t file_count;
+    uint32_t canary_percent; /* 0: the new version gets all requests of the alias */
+    struct bytes alias;      /* empty: live */
+    bool no_wait;
+};
+
+enum {
+    RPC_ALIASES_MAX = 4,
+    RPC_ROUTES_MAX = 4, /* versions that one alias divides its requests among */
+};
+
+struct rpc_route {
+    struct bytes version;
+    uint32_t weight;
+};
+
+struct rpc_alias {
+    struct bytes name;
+    struct rpc_route routes[RPC_ROUTES_MAX];
+    size_t route_count;
 };
 
 /* One deployed function, as List, Get, Deploy and Remove show it. */
@@ -85,6 +112,46 @@ struct rpc_function {
     struct bytes digest;
     int64_t created_unix_ms;
     uint32_t workers;
+    uint64_t revision;
+    struct rpc_alias aliases[RPC_ALIASES_MAX];
+    size_t alias_count;
+};
+
+/* One stored version, as Versions shows it. */
+struct rpc_version {
+    struct bytes version;
+    struct bytes digest;
+    int64_t created_unix_ms;
+    struct bytes aliases[RPC_ALIASES_MAX]; /* "live=90" */
+    size_t alias_count;
+};
+
+/* One live instance, as Instances shows it. */
+struct rpc_instance {
+    struct bytes name;
+    struct bytes state;
+    struct bytes version;
+    int64_t started_unix_ms;
+    const struct bytes *languages;
+    size_t language_count;
+    uint32_t slots, running, functions;
+};
+
+/* How far one instance is, as Rollout shows it. */
+struct rpc_instance_rollout {
+    struct bytes instance;
+    struct bytes state;
+    struct bytes message;
+    uint32_t outdated;
+};
+
+struct rpc_rollout {
+    struct bytes name;
+    struct bytes version;
+    uint64_t revision;
+    uint32_t ready, total;
+    const struct rpc_instance_rollout *instances;
+    size_t instance_count;
 };
 
 #endif

@@ -40,6 +40,13 @@ struct rpc_reply {
 
     const struct rpc_function *functions;
     size_t function_count;
+    bool duplicate;                          /* submit: accepted before */
+    struct bytes outcome, function, version; /* of a stored result */
+    const struct rpc_version *versions;
+    size_t version_count;
+    struct rpc_rollout rollout;
+    const struct rpc_instance *instances;
+    size_t instance_count;
     struct bytes raw; /* the response message as it came */
 };
 void rpc_reply_free(struct rpc_reply *reply);
@@ -59,6 +66,17 @@ struct rpc_reply *rpc_client_deploy(struct rpc_client *client, const struct rpc_
 struct rpc_reply *rpc_client_list(struct rpc_client *client, struct bytes language, int64_t timeout_ns);
 struct rpc_reply *rpc_client_get(struct rpc_client *client, struct bytes name, int64_t timeout_ns);
 struct rpc_reply *rpc_client_remove(struct rpc_client *client, struct bytes name, int64_t timeout_ns);
+struct rpc_reply *rpc_client_submit(struct rpc_client *client, const struct rpc_query *query);
+struct rpc_reply *rpc_client_result(struct rpc_client *client, struct bytes request_id, bool wait, int64_t timeout_ns);
+struct rpc_reply *rpc_client_cancel(struct rpc_client *client, struct bytes request_id, int64_t timeout_ns);
+struct rpc_reply *rpc_client_remove_now(struct rpc_client *client, struct bytes name, int64_t timeout_ns);
+struct rpc_reply *rpc_client_versions(struct rpc_client *client, struct bytes name, int64_t timeout_ns);
+struct rpc_reply *rpc_client_rollback(struct rpc_client *client, struct bytes name, struct bytes version,
+                                      int64_t timeout_ns);
+struct rpc_reply *rpc_client_alias(struct rpc_client *client, struct bytes name, const struct rpc_alias *alias,
+                                   int64_t timeout_ns);
+struct rpc_reply *rpc_client_rollout(struct rpc_client *client, struct bytes name, int64_t timeout_ns);
+struct rpc_reply *rpc_client_instances(struct rpc_client *client, int64_t timeout_ns);
 /* Any unary method with any request bytes; the reply has status, details and raw. */
 struct rpc_reply *rpc_client_call(struct rpc_client *client, const char *path, struct bytes message,
                                   int64_t timeout_ns);

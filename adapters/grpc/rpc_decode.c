@@ -229,7 +229,6 @@ static bool decode_deploy(struct request_box *box, struct bytes bytes, struct rp
 static bool decode_name(struct request_box *box, struct bytes bytes, bool may_be_empty, struct rpc_refusal *ret_refusal)
 {
     _Static_assert(sizeof(Function__V1__ListRequest) == sizeof(Function__V1__GetRequest), "one text each");
-    _Static_assert(sizeof(Function__V1__RemoveRequest) == sizeof(Function__V1__GetRequest), "one text each");
     ProtobufCMessage *unpacked =
         unpack(&function__v1__get_request__descriptor, bytes, FIELDS_MAX_SMALL, &box->arena, ret_refusal);
     if (!unpacked)

@@ -38,11 +38,19 @@ enum {
 };
 
 enum rpc_kind {
-    RPC_EXECUTE,   /* name, packed_event */
-    RPC_DEPLOY,    /* deploy */
-    RPC_LIST,      /* name holds the language to list, or nothing */
-    RPC_GET,       /* name */
-    RPC_REMOVE,    /* name */
+    RPC_EXECUTE,  /* name, packed_event */
+    RPC_DEPLOY,   /* deploy */
+    RPC_LIST,     /* name holds the language to list, or nothing */
+    RPC_GET,      /* name */
+    RPC_REMOVE,   /* name, now */
+    RPC_SUBMIT,   /* name, packed_event */
+    RPC_RESULT,   /* request_id, wait */
+    RPC_CANCEL,   /* request_id */
+    RPC_VERSIONS, /* name */
+    RPC_ROLLBACK, /* name, version */
+    RPC_ALIAS,    /* name, alias (its name and routes) */
+    RPC_ROLLOUT,  /* name */
+    RPC_INSTANCES,
     RPC_CANCELLED, /* the call named by id is over (client left, deadline passed, server stops): no answer is due */
 };
 
@@ -55,6 +63,10 @@ struct rpc_request {
     struct bytes name;         /* UTF-8 without NUL, not empty but for RPC_LIST; not checked further */
     struct bytes packed_event; /* validated; see adapters/event/event.h */
     const struct rpc_deploy *deploy;
+    struct bytes request_id; /* one NATS subject token, checked */
+    struct bytes version;    /* may be empty */
+    struct rpc_alias alias;
+    bool wait, now;
 };
 
 /* NULL and a text for users in ret_error if an address can't be bound or memory is short. */
@@ -71,7 +83,13 @@ enum rpc_answer_kind {
     RPC_ANSWER_RESULT,         /* packed_event (the result event), request_id, attempts */
     RPC_ANSWER_FUNCTION_ERROR, /* text, type, error_class, attempts, request_id; gRPC status OK with `error` set */
     RPC_ANSWER_STATUS,         /* status, text, reason, pairs, retry_after_ms; violation_* for invalid arguments */
-    RPC_ANSWER_FUNCTIONS,      /* functions: one for Deploy, Get and Remove, any number for List */
+    RPC_ANSWER_FUNCTIONS,      /* functions: any number for List, one for Deploy, Get, Remove, Rollback and SetAlias */
+    RPC_ANSWER_ACCEPTED,       /* Submit: request_id, duplicate. Cancel: request_id */
+    RPC_ANSWER_STORED,         /* GetResult: request_id, outcome, attempts, function, version; packed_event if it
+                                  succeeded, else reason and text, and type and error_class if the function gave them */
+    RPC_ANSWER_VERSIONS,       /* versions */
+    RPC_ANSWER_ROLLOUT,        /* rollout */
+    RPC_ANSWER_INSTANCES,      /* instances */
 };
 
 enum {
@@ -97,6 +115,13 @@ struct rpc_answer {
     size_t pair_count;
     const struct rpc_function *functions;
     size_t function_count;
+    bool duplicate;
+    struct bytes outcome, function, version;
+    const struct rpc_version *versions;
+    size_t version_count;
+    const struct rpc_rollout *rollout;
+    const struct rpc_instance *instances;
+    size_t instance_count;
 };
 
 /* Copies the answer and hands it to the gRPC thread. An id that is over, or answered already, is dropped. */
