@@ -158,6 +158,9 @@ static void step_completion(struct core *core, const struct input *input, struct
             function_built(core, function, input);
         }
         break;
+    case INPUT_FOUND:
+    case INPUT_REMOVED:
+        break;
     default:
         ASSERT(input->kind == INPUT_CONSUMER_READY);
         if (function != NOWHERE) {
@@ -180,6 +183,15 @@ static void step_cancelled(struct core *core, const struct input *input)
     if (call != NOWHERE) {
         call_cancelled(core, call);
     }
+}
+
+/* Fields are equal in size and in the order of the table. */
+static void step_setting(struct core *core, const struct input *input)
+{
+    _Static_assert(sizeof(struct settings) == SETTING_COUNT * sizeof(uint64_t), "a setting is one word");
+    ASSERT(input->as.setting.which < SETTING_COUNT);
+    uint64_t *words = (uint64_t *)&core->settings;
+    words[input->as.setting.which] = input->as.setting.value;
 }
 
 /* Calls and deliveries take their blob over; every other input's is dropped here unless a machine kept it. */
@@ -224,6 +236,11 @@ static void step_input(struct core *core, const struct input *input)
     case INPUT_WORKER_BROKEN:
     case INPUT_WORKER_EXITED:
         step_worker(core, input, &blob);
+        break;
+    case INPUT_SETTING:
+        step_setting(core, input);
+        break;
+    case INPUT_CANCEL_HEARD:
         break;
     case INPUT_DRAIN:
         instance_drain(core, input);

@@ -14,6 +14,10 @@
     X(PUBLISH_REQUEST, "operation, about call, other function, blob request, reference caller, key request, "          \
                        "amount budget_ns (0 none) -> PUBLISHED")                                                       \
     X(FETCH_RESULT, "operation, about call or delivery, blob message or none, key request -> RESULT")                  \
+    X(FIND_REQUEST, "operation, about call, key request, reference caller -> FOUND")                                   \
+    X(PUBLISH_CANCELLED, "operation, about call, key request: the result `cancelled`, create-only -> PUBLISHED")       \
+    X(REMOVE_REQUEST, "operation, about call, amount sequence in the request stream -> REMOVED")                       \
+    X(ANNOUNCE_CANCEL, "about call, key request: tell every instance")                                                 \
     X(REPLY, "about call, reference caller, code reason, end, blob result or none, count attempts")                    \
     X(PULL, "operation, about function, count messages, amount expires_ns -> DELIVERY..., PULL_ENDED")                 \
     X(ACK, "about delivery, blob message")                                                                             \

@@ -131,7 +131,6 @@ static uint32_t function_new(struct core *core, const struct input *input)
     function->ready = LIST_EMPTY;
     function->dirty_next = NOWHERE;
     function->attend_ns = CORE_NEVER;
-    function->language = input->as.function.language;
     index_add_function(core, index);
     return index;
 }

@@ -75,37 +75,21 @@ static void mix_function(uint64_t *hash, const struct function *function)
     mix_version(hash, &function->current);
     mix_version(hash, &function->candidate);
     const uint64_t fields[] = {
-        function->dirty,
-        function->serving,
-        function->consumer_ready,
-        function->active,
-        function->announced,
-        function->stale_workers,
-        function->language,
-        function->start_failures,
-        function->outstanding,
-        function->pending,
-        function->in_hand,
-        function->workers,
-        function->starting,
-        function->queue.count,
-        function->queue.first,
-        function->ready.count,
-        function->ready.first,
-        function->build_operation,
-        function->consumer_operation,
-        function->fresh_after,
-        function->start_after_ns,
-        function->pulled_ns,
-        function->consumer_retry_ns,
-        function->execute_ns,
-        function->start_ns,
-        function->references,
-        function->pull_epoch,
-        function->consumer_epoch,
-        function->attend_ns,
-        function->probe_until_ns,
-        function->probe_wanted,
+        function->dirty,           function->serving,
+        function->consumer_ready,  function->active,
+        function->announced,       function->stale_workers,
+        function->start_failures,  function->outstanding,
+        function->pending,         function->in_hand,
+        function->workers,         function->starting,
+        function->queue.count,     function->queue.first,
+        function->ready.count,     function->ready.first,
+        function->build_operation, function->consumer_operation,
+        function->fresh_after,     function->start_after_ns,
+        function->pulled_ns,       function->consumer_retry_ns,
+        function->execute_ns,      function->start_ns,
+        function->references,      function->pull_epoch,
+        function->consumer_epoch,  function->attend_ns,
+        function->probe_until_ns,  function->probe_wanted,
         function->tries,
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
@@ -180,6 +164,10 @@ uint64_t core_hash(const struct core *read_only)
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(&hash, fields[i]);
+    }
+    const uint64_t *settings = (const uint64_t *)&core->settings;
+    for (uint32_t i = 0; i < SETTING_COUNT; i++) {
+        mix(&hash, settings[i]);
     }
     mix_pool(core, &hash, &core->calls);
     mix_pool(core, &hash, &core->deliveries);

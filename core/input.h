@@ -18,12 +18,15 @@
     X(HEARD, "a heartbeat of a pull arrived; nothing else")                                                            \
     X(CLOCK, "a bracketed sample of the broker's clock; as.clock")                                                     \
     X(CALL, "a caller at our door; blob is the request; as.call")                                                      \
-    X(CALL_CANCELLED, "the caller of `about` is gone")                                                                 \
+    X(CALL_CANCELLED, "the caller of `about` is gone; the request goes on")                                            \
     X(DELIVERY, "a message for function `about`; blob is the message; as.delivery; code: reason if invalid")           \
     X(PULL_ENDED, "pull `answers` is over; as.pull; code 409 if the consumer is gone")                                 \
     X(PUBLISHED, "publish `answers` ended: DONE, REFUSED (code: JetStream error) or UNKNOWN; as.published")            \
     X(RESULT, "result get `answers` ended: DONE (blob, as.result), REFUSED (there is none) or UNKNOWN")                \
     X(ANSWER, "a result arrived at our inbox, unasked; blob; as.result")                                               \
+    X(FOUND, "search `answers` for a queued request ended: DONE (as.found), REFUSED (not in the queue) or UNKNOWN")    \
+    X(REMOVED, "removal `answers` of a queued request ended: DONE, REFUSED (it was gone) or UNKNOWN")                  \
+    X(CANCEL_HEARD, "somebody stored `cancelled` as the result of as.cancel.request")                                  \
     X(LEDGER, "ledger get or put `answers` ended; as.ledger; REFUSED: absent (get) or lost the race (put)")            \
     X(FUNCTION_SET, "the desired state of a function; as.function")                                                    \
     X(FUNCTION_REMOVED, "the function as.function.name is no longer desired")                                          \
@@ -34,6 +37,7 @@
     X(WORKER_ERROR, "an invocation failed; blob is the error; as.worker: stream, class, after_ns")                     \
     X(WORKER_BROKEN, "worker `about` broke the protocol; it is to be killed")                                          \
     X(WORKER_EXITED, "the process of worker `about` is gone; code: reason")                                            \
+    X(SETTING, "a setting has another value from now on; as.setting")                                                  \
     X(DRAIN, "stop taking work, finish what runs; as.drain.grace_ns")
 
 enum input_kind {
@@ -53,6 +57,17 @@ enum input_code {
     CODE_WRONG_LAST_SEQUENCE = 10071, /* a create-only or compare-and-set publish lost */
     CODE_STREAM_FULL = 10077,
 };
+
+/* What a caller at our door wants. EXECUTE waits for the result, SUBMIT for the PubAck; AWAIT and LOOK ask for the
+ * result of a request that anybody made, now or until the deadline; CANCEL ends one. */
+enum call_kind { CALL_KIND_EXECUTE, CALL_KIND_SUBMIT, CALL_KIND_AWAIT, CALL_KIND_LOOK, CALL_KIND_CANCEL };
+
+/* An alias by the place that the function's record gives it: 0 is `live`, ALIAS_UNKNOWN is none of its names. */
+enum { ALIAS_LIVE = 0, ALIAS_UNKNOWN = 255 };
+
+/* How a function that is to be removed treats its requests: OPEN not at all, DRAIN runs what is queued and refuses new
+ * calls, END ends what is queued as failed. */
+enum closing { CLOSING_OPEN, CLOSING_DRAIN, CLOSING_END };
 
 enum error_class { ERROR_RETRY, ERROR_PERMANENT, ERROR_THROTTLE };
 
@@ -75,7 +90,19 @@ struct input {
             uint64_t digest;    /* of the input; the same id with another digest is refused */
             uint64_t budget_ns; /* time left for the caller, 0 if it gave none */
             uint64_t reference; /* the adapter's own name for the caller, returned in EFFECT_REPLY */
+            uint8_t kind;       /* enum call_kind; for the last three function and digest are none */
+            uint8_t alias;      /* of the function */
         } call;
+        struct {
+            uint64_t sequence; /* in the request stream */
+        } found;
+        struct {
+            struct key request;
+        } cancel;
+        struct {
+            uint64_t value;
+            uint8_t which; /* enum setting */
+        } setting;
         struct {
             struct key request;
             uint64_t digest;
@@ -85,6 +112,7 @@ struct input {
             uint32_t delivered; /* the broker's count: a hint only */
             uint32_t pending : 31;
             uint32_t has_reply_to : 1; /* a gateway elsewhere waits for the answer */
+            uint8_t alias;
         } delivery;
         struct {
             uint32_t unfilled;
@@ -107,8 +135,12 @@ struct input {
         } ledger;
         struct {
             struct key name, version;
+            struct key of; /* a route: of this function's requests some run on another version; none: a function */
             uint64_t timeout_ns, keep_alive_ns;
-            uint16_t language, retries_max, concurrency, workers_max;
+            uint16_t retries_max, concurrency, workers_max;
+            uint8_t alias, weight; /* route: which share, in per cent of the alias */
+            uint8_t elsewhere;     /* this instance does not serve its language: calls pass through */
+            uint8_t closing;       /* enum closing */
         } function;
         struct {
             uint64_t fresh_after; /* last sequence of the request stream when the consumer was seen to exist */
@@ -126,7 +158,7 @@ struct input {
     } as;
 };
 
-_Static_assert(sizeof(struct input) <= 112, "an input fits into two cache lines");
+_Static_assert(sizeof(struct input) <= 128, "an input fits into two cache lines");
 
 const char *input_name(enum input_kind kind);
 

@@ -1,4 +1,5 @@
-/* Limits size the core's tables once; settings steer its decisions. Both are fixed at core_init(). */
+/* Limits size the core's tables once; settings steer its decisions. Limits are fixed at core_init();
+ * settings may change by INPUT_SETTING. */
 #ifndef STEAD_CORE_LIMITS_H
 #define STEAD_CORE_LIMITS_H
 
@@ -18,20 +19,34 @@ struct limits {
 
 enum jitter { JITTER_NONE, JITTER_FULL, JITTER_EQUAL, JITTER_DECORRELATED };
 
+/* X(name, meaning) */
+#define SETTINGS(X)                                                                                                    \
+    X(ack_wait_ns, "of the consumers; in-progress is sent every third of it")                                          \
+    X(hold_ns_max, "a message that finds no worker is handed back after this long")                                    \
+    X(publish_timeout_ns, "no PubAck for so long: outcome unknown, asked again with the same id")                      \
+    X(reply_poll_ns, "a waiting call looks for its stored result itself this often")                                   \
+    X(pull_expires_ns, "how long a pull waits at the broker")                                                          \
+    X(start_timeout_ns, "from START_WORKER to WORKER_READY")                                                           \
+    X(stop_grace_ns, "from STOP_WORKER or CANCEL to KILL_WORKER")                                                      \
+    X(call_budget_ns_max, "a request without a deadline gets this; also the cap")                                      \
+    X(queue_ns_max, "a message without a budget may wait this long; 0: call_budget_ns_max")                            \
+    X(silence_ns_max, "a connection that says nothing for so long is cut")                                             \
+    X(retry_ns_base, "before the first retry")                                                                         \
+    X(retry_ns_max, "before any retry")                                                                                \
+    X(starts_max, "executions begun per request beside charged attempts; more is POISON")                              \
+    X(jitter, "enum jitter")
+
+enum setting {
+#define X(name, meaning) SETTING_##name,
+    SETTINGS(X)
+#undef X
+        SETTING_COUNT
+};
+
 struct settings {
-    uint64_t ack_wait_ns;        /* of the consumers; in-progress is sent every third of it */
-    uint64_t hold_ns_max;        /* a message that finds no worker is handed back after this long */
-    uint64_t publish_timeout_ns; /* no PubAck for so long: outcome unknown, asked again with the same id */
-    uint64_t reply_poll_ns;      /* a waiting call looks for its stored result itself this often */
-    uint64_t pull_expires_ns;
-    uint64_t start_timeout_ns;   /* from START_WORKER to WORKER_READY */
-    uint64_t stop_grace_ns;      /* from STOP_WORKER or CANCEL to KILL_WORKER */
-    uint64_t call_budget_ns_max; /* a request without a deadline gets this; also the cap */
-    uint64_t queue_ns_max;       /* a message without a budget may wait this long; 0: call_budget_ns_max */
-    uint64_t silence_ns_max;     /* a connection that says nothing for so long is cut */
-    uint64_t retry_ns_base, retry_ns_max;
-    uint32_t starts_max; /* executions begun per request beside charged attempts; more is POISON */
-    uint8_t jitter;      /* enum jitter */
+#define X(name, meaning) uint64_t name;
+    SETTINGS(X)
+#undef X
 };
 
 #endif

@@ -31,7 +31,12 @@
     X(BUILD_FAILED, "the code does not build; the message of the compiler says why")                                   \
     X(CANCELLED, "the caller cancelled")                                                                               \
     X(HANDED_BACK, "another instance should run it; nobody is charged")                                                \
-    X(BROKER_LOST, "the broker was lost meanwhile; nobody is charged")
+    X(BROKER_LOST, "the broker was lost meanwhile; nobody is charged")                                                 \
+    X(RESULT_NOT_FOUND, "no result of that id is stored: it has not ended, was never accepted, or is no longer kept")  \
+    X(REQUEST_NOT_FOUND, "no request of that id is queued or running")                                                 \
+    X(ALREADY_ENDED, "the request has ended already; its result stands")                                               \
+    X(ALIAS_NOT_FOUND, "the function has no alias of that name")                                                       \
+    X(FUNCTION_REMOVED, "the function is being removed")
 
 enum reason {
 #define X(name, meaning) REASON_##name,

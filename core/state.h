@@ -73,7 +73,7 @@ struct function {
     struct row row;
     bool dirty, serving, consumer_ready, active, announced, stale_workers, probe_wanted;
     uint8_t tries; /* of the candidate */
-    uint16_t language, start_failures;
+    uint16_t start_failures;
     uint32_t bucket_next, dirty_next, pull_epoch, outstanding, pending, in_hand, workers, starting, consumer_epoch,
         references;
     struct list queue, ready;

@@ -8,9 +8,12 @@
 #include <stdint.h>
 
 #define CALL_STATES(X)                                                                                                 \
-    X(FREE, 1u << CALL_PUBLISHING)                                                                                     \
+    X(FREE, 1u << CALL_PUBLISHING | 1u << CALL_WAITING | 1u << CALL_FINDING)                                           \
     X(PUBLISHING, 1u << CALL_WAITING)                                                                                  \
-    X(WAITING, 0)
+    X(WAITING, 0)                                                                                                      \
+    X(FINDING, 1u << CALL_WAITING | 1u << CALL_STORING)                                                                \
+    X(STORING, 1u << CALL_REMOVING)                                                                                    \
+    X(REMOVING, 0)
 
 #define DELIVERY_STATES(X)                                                                                             \
     X(FREE, 1u << DELIVERY_CHECKING | 1u << DELIVERY_QUEUED | 1u << DELIVERY_STORING)                                  \
@@ -34,13 +37,14 @@
     X(DYING, 0)
 
 #define FUNCTION_STATES(X)                                                                                             \
-    X(FREE, 1u << FUNCTION_BUILDING)                                                                                   \
+    X(FREE, 1u << FUNCTION_BUILDING | 1u << FUNCTION_ELSEWHERE)                                                        \
     X(BUILDING, 1u << FUNCTION_BUILDING | 1u << FUNCTION_PROBING | 1u << FUNCTION_FAILED | 1u << FUNCTION_READY |      \
                     1u << FUNCTION_RETIRING)                                                                           \
     X(PROBING, 1u << FUNCTION_BUILDING | 1u << FUNCTION_READY | 1u << FUNCTION_FAILED | 1u << FUNCTION_RETIRING)       \
     X(READY, 1u << FUNCTION_BUILDING | 1u << FUNCTION_RETIRING)                                                        \
     X(FAILED, 1u << FUNCTION_BUILDING | 1u << FUNCTION_READY | 1u << FUNCTION_RETIRING)                                \
-    X(RETIRING, 1u << FUNCTION_BUILDING)
+    X(RETIRING, 1u << FUNCTION_BUILDING | 1u << FUNCTION_ELSEWHERE)                                                    \
+    X(ELSEWHERE, 1u << FUNCTION_RETIRING)
 
 #define INSTANCE_STATES(X)                                                                                             \
     X(AVAILABLE, 1u << INSTANCE_BUSY | 1u << INSTANCE_SHUTTING_DOWN)                                                   \

@@ -127,7 +127,6 @@ void node_set_function(struct world *world, uint32_t index, uint32_t number)
         input.as.function.version = version_key(number, function->version);
         input.as.function.timeout_ns = function->timeout_ns;
         input.as.function.keep_alive_ns = function->keep_alive_ns;
-        input.as.function.language = 1;
         input.as.function.retries_max = function->retries_max;
         input.as.function.concurrency = function->concurrency;
         input.as.function.workers_max = function->workers_max;

@@ -242,7 +242,6 @@ static void deploy(struct world *world)
         input->as.function.version = key_of(10000 + i);
         input->as.function.timeout_ns = 30ull * SECOND_NS;
         input->as.function.keep_alive_ns = 3600ull * SECOND_NS;
-        input->as.function.language = 1;
         input->as.function.concurrency = 1;
         input->as.function.workers_max = 8;
         input->as.function.retries_max = 3;
