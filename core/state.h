@@ -73,7 +73,10 @@ struct function {
     struct row row;
     bool dirty, serving, consumer_ready, active, announced, stale_workers, probe_wanted;
     uint8_t tries; /* of the candidate */
+    uint8_t alias, weight, closing;
     uint16_t start_failures;
+    uint32_t owner; /* a route: the function whose requests it shares; NOWHERE: a function */
+    uint32_t route_first, route_next;
     uint32_t bucket_next, dirty_next, pull_epoch, outstanding, pending, in_hand, workers, starting, consumer_epoch,
         references;
     struct list queue, ready;
