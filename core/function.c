@@ -129,7 +129,8 @@ static uint32_t function_new(struct core *core, const struct input *input)
     *function = (struct function){ .row = function->row, .name = input->as.function.name };
     function->queue = LIST_EMPTY;
     function->ready = LIST_EMPTY;
-    function->dirty_next = NOWHERE;
+    function->dirty_next = function->owner = NOWHERE;
+    function->route_first = function->route_next = NOWHERE;
     function->attend_ns = CORE_NEVER;
     index_add_function(core, index);
     return index;

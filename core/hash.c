@@ -90,7 +90,10 @@ static void mix_function(uint64_t *hash, const struct function *function)
         function->references,      function->pull_epoch,
         function->consumer_epoch,  function->attend_ns,
         function->probe_until_ns,  function->probe_wanted,
-        function->tries,
+        function->tries,           function->alias,
+        function->weight,          function->closing,
+        function->owner,           function->route_first,
+        function->route_next,
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);
