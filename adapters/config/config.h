@@ -43,6 +43,7 @@ struct config_pairs {
 /* The order of the choices in config_keys.h. */
 enum config_jitter { CONFIG_JITTER_FULL, CONFIG_JITTER_NONE, CONFIG_JITTER_EQUAL, CONFIG_JITTER_DECORRELATED };
 enum config_storage { CONFIG_STORAGE_FILE, CONFIG_STORAGE_MEMORY };
+enum config_routing { CONFIG_ROUND_ROBIN, CONFIG_RANDOM, CONFIG_LEAST_LOADED, CONFIG_LEAST_CONNECTIONS };
 enum config_log_level { CONFIG_LOG_DEBUG, CONFIG_LOG_INFO, CONFIG_LOG_WARN, CONFIG_LOG_ERROR };
 enum config_log_format { CONFIG_LOG_AUTO, CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 
@@ -53,7 +54,9 @@ struct config_book; /* private: memory and origins */
 #define CONFIG_TYPE_INTEGER   int64_t
 #define CONFIG_TYPE_DURATION  int64_t
 #define CONFIG_TYPE_SIZE      int64_t
+#define CONFIG_TYPE_CPU       int64_t /* thousandths */
 #define CONFIG_TYPE_LIST      struct config_list
+#define CONFIG_TYPE_WORDS     struct config_list
 #define CONFIG_TYPE_ADDRESS   const char *
 #define CONFIG_TYPE_ADDRESSES struct config_list
 #define CONFIG_TYPE_CHOICE    int

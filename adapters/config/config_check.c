@@ -87,6 +87,7 @@ static bool same(const struct config_key *key, const struct config *old, const s
     case CONFIG_CHOICE:
         return *(const int *)a == *(const int *)b;
     case CONFIG_LIST:
+    case CONFIG_WORDS:
     case CONFIG_ADDRESSES:
         return list_same(a, b);
     case CONFIG_PAIRS:

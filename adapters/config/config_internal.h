@@ -13,7 +13,9 @@ enum config_kind {
     CONFIG_INTEGER,
     CONFIG_DURATION,
     CONFIG_SIZE,
-    CONFIG_LIST,
+    CONFIG_CPU,
+    CONFIG_LIST,  /* each item once */
+    CONFIG_WORDS, /* as written; may be empty */
     CONFIG_ADDRESS,
     CONFIG_ADDRESSES,
     CONFIG_CHOICE,
@@ -40,7 +42,7 @@ struct config_table {
 extern const struct config_table config_table;
 extern const struct config_table manifest_table;
 
-enum { CONFIG_KEYS_MAX = 64, CONFIG_PATH_BYTES = 128, CONFIG_WHY_BYTES = 160, CONFIG_ITEMS_MAX = 256 };
+enum { CONFIG_KEYS_MAX = 128, CONFIG_PATH_BYTES = 128, CONFIG_WHY_BYTES = 160, CONFIG_ITEMS_MAX = 256 };
 
 enum config_shape { CONFIG_SCALAR, CONFIG_SEQUENCE, CONFIG_MAPPING };
 
@@ -80,10 +82,13 @@ bool config_value_read(const struct config_key *key, const struct config_raw *ra
 /* Makes the raw form of one text, as defaults, environment and flags give it: "[a, b]" and "a, b" are lists. */
 bool config_raw_of_text(const struct config_key *key, const char *text, struct config_book *book,
                         struct config_raw *ret_raw);
+bool config_kind_is_list(enum config_kind kind);
 bool config_read_duration(const char *text, int64_t *ret_ns);
 bool config_read_size(const char *text, int64_t *ret_bytes);
+bool config_read_cpu(const char *text, int64_t *ret_milli);
 void config_write_duration(int64_t ns, char *ret_text, size_t size);
 void config_write_size(int64_t bytes, char *ret_text, size_t size);
+void config_write_cpu(int64_t milli, char *ret_text, size_t size);
 bool config_address_valid(const char *text, bool allow_unix);
 bool config_address_loopback(const char *text); /* unix: counts as loopback */
 

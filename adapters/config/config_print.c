@@ -55,10 +55,15 @@ static void print_value(const struct config_key *key, const void *target, FILE *
         config_write_size(*(const int64_t *)member, text, sizeof text);
         config_json_text(out, text);
         break;
+    case CONFIG_CPU:
+        config_write_cpu(*(const int64_t *)member, text, sizeof text);
+        config_json_text(out, text);
+        break;
     case CONFIG_CHOICE:
         print_choice(key, *(const int *)member, out);
         break;
     case CONFIG_LIST:
+    case CONFIG_WORDS:
     case CONFIG_ADDRESSES:
         fputc('[', out);
         for (size_t i = 0; i < list->count; i++) {

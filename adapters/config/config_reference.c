@@ -6,11 +6,10 @@
 #include <string.h>
 
 static const char *const kind_names[] = {
-    [CONFIG_STRING] = "text",     [CONFIG_BOOL] = "true or false",
-    [CONFIG_INTEGER] = "number",  [CONFIG_DURATION] = "duration",
-    [CONFIG_SIZE] = "size",       [CONFIG_LIST] = "list",
-    [CONFIG_ADDRESS] = "address", [CONFIG_ADDRESSES] = "addresses",
-    [CONFIG_CHOICE] = "choice",   [CONFIG_PAIRS] = "names and values",
+    [CONFIG_STRING] = "text",         [CONFIG_BOOL] = "true or false", [CONFIG_INTEGER] = "number",
+    [CONFIG_DURATION] = "duration",   [CONFIG_SIZE] = "size",          [CONFIG_CPU] = "CPUs",
+    [CONFIG_LIST] = "list",           [CONFIG_WORDS] = "words",        [CONFIG_ADDRESS] = "address",
+    [CONFIG_ADDRESSES] = "addresses", [CONFIG_CHOICE] = "choice",      [CONFIG_PAIRS] = "names and values",
 };
 
 static void print_choices(const char *choices, FILE *out)
@@ -41,10 +40,14 @@ static void print_type(const struct config_key *key, FILE *out)
     case CONFIG_SIZE:
         fprintf(out, "\"type\": [\"string\", \"integer\"], \"pattern\": \"%s\"", size);
         break;
+    case CONFIG_CPU:
+        fputs("\"type\": [\"string\", \"number\"], \"pattern\": \"^[0-9]+(\\\\.[0-9]{1,3})?m?$\"", out);
+        break;
     case CONFIG_CHOICE:
         print_choices(key->choices, out);
         break;
     case CONFIG_LIST:
+    case CONFIG_WORDS:
     case CONFIG_ADDRESSES:
         fputs("\"type\": [\"array\", \"string\"], \"items\": {\"type\": \"string\"", out);
         if (*key->choices != '\0') {

@@ -128,6 +128,15 @@ bool config_read_size(const char *text, int64_t *ret_bytes)
     return unit != NULL && scale_number(whole, fraction, scale, unit->size, ret_bytes);
 }
 
+bool config_read_cpu(const char *text, int64_t *ret_milli)
+{
+    int64_t whole, fraction, scale;
+    if (!read_number(&text, &whole, &fraction, &scale) || scale > 1000 || (*text != '\0' && strcmp(text, "m") != 0)) {
+        return false;
+    }
+    return scale_number(whole, fraction, scale, *text == 'm' ? 1 : 1000, ret_milli);
+}
+
 void config_write_duration(int64_t ns, char *ret_text, size_t size)
 {
     static const struct unit order[] = { { "h", 3600000000000 }, { "m", 60000000000 }, { "s", 1000000000 },
@@ -155,6 +164,12 @@ void config_write_size(int64_t bytes, char *ret_text, size_t size)
         power++;
     }
     snprintf(ret_text, size, "%" PRId64 "%s", bytes, names[power]);
+}
+
+void config_write_cpu(int64_t milli, char *ret_text, size_t size)
+{
+    bool whole = milli % 1000 == 0;
+    snprintf(ret_text, size, whole ? "%" PRId64 : "%" PRId64 "m", whole ? milli / 1000 : milli);
 }
 
 static bool read_integer(const char *text, int64_t *ret_number)
@@ -216,6 +231,7 @@ static bool read_by_kind(enum config_kind kind, const char *text, int64_t *ret_n
 {
     return kind == CONFIG_DURATION ? config_read_duration(text, ret_number)
            : kind == CONFIG_SIZE   ? config_read_size(text, ret_number)
+           : kind == CONFIG_CPU    ? config_read_cpu(text, ret_number)
                                    : read_integer(text, ret_number);
 }
 
@@ -223,6 +239,7 @@ static bool read_quantity(const struct config_key *key, const char *text, void *
 {
     const char *form = key->kind == CONFIG_DURATION ? "a duration such as 30s, 250ms or 1h30m"
                        : key->kind == CONFIG_SIZE   ? "a size such as 512Mi or 64Ki"
+                       : key->kind == CONFIG_CPU    ? "a number of CPUs such as 2, 0.5 or 500m"
                                                     : "a whole number";
     int64_t number, bound;
     if (!read_by_kind(key->kind, text, &number)) {
@@ -261,7 +278,7 @@ static bool read_list(const struct config_key *key, const struct config_raw *raw
     if (items == NULL) {
         return say(ret_why, "no memory for the list");
     }
-    if (raw->count == 0) {
+    if (raw->count == 0 && key->kind != CONFIG_WORDS) {
         return say(ret_why, "the list is empty: name at least one");
     }
     for (size_t i = 0; i < raw->count; i++) {
@@ -272,7 +289,7 @@ static bool read_list(const struct config_key *key, const struct config_raw *raw
         if (*key->choices != '\0' && choice_index(key->choices, item) < 0) {
             return say(ret_why, "\"%.40s\" is not one of %s", item, key->choices);
         }
-        for (size_t j = 0; j < i; j++) {
+        for (size_t j = 0; j < i && key->kind != CONFIG_WORDS; j++) {
             if (strcmp(items[j], item) == 0) {
                 return say(ret_why, "\"%.40s\" is listed twice", item);
             }
@@ -327,11 +344,16 @@ static bool read_scalar(const struct config_key *key, const char *text, void *me
     }
 }
 
+bool config_kind_is_list(enum config_kind kind)
+{
+    return kind == CONFIG_LIST || kind == CONFIG_WORDS || kind == CONFIG_ADDRESSES;
+}
+
 bool config_value_read(const struct config_key *key, const struct config_raw *raw, struct config_book *book,
                        void *target, char ret_why[CONFIG_WHY_BYTES])
 {
     void *member = (char *)target + key->offset;
-    bool list = key->kind == CONFIG_LIST || key->kind == CONFIG_ADDRESSES;
+    bool list = config_kind_is_list(key->kind);
     if (raw->empty && key->kind != CONFIG_PAIRS) {
         return say(ret_why, "has no value: write one, or remove the key to get %s",
                    *key->default_text == '\0' ? "the default" : key->default_text);
@@ -369,7 +391,7 @@ static const char *copy_item(const char *at, size_t length, struct config_book *
 bool config_raw_of_text(const struct config_key *key, const char *text, struct config_book *book,
                         struct config_raw *ret_raw)
 {
-    bool list = key->kind == CONFIG_LIST || key->kind == CONFIG_ADDRESSES;
+    bool list = config_kind_is_list(key->kind);
     size_t length = strlen(text);
     ret_raw->count = 0;
     ret_raw->empty = key->kind == CONFIG_PAIRS;

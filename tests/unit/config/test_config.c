@@ -28,8 +28,8 @@ static void has_good_defaults(void **state)
     assert_true(load("", &none, &config));
     assert_string_equal(config.nats_url, "nats://127.0.0.1:4222");
     assert_int_equal(config.service_slots, 64);
-    assert_int_equal(config.service_languages.count, 2);
-    assert_string_equal(config.service_languages.items[1], "python");
+    assert_int_equal(config.service_languages.count, 5);
+    assert_string_equal(config.service_languages.items[4], "python");
     assert_int_equal(config.limits_event_bytes, 1024 * 1024 - 64 * 1024);
     assert_true(config.functions_timeout_ns == INT64_C(30000000000));
     assert_int_equal(config.functions_retry_jitter, CONFIG_JITTER_FULL);
@@ -139,7 +139,7 @@ static void names_place_and_cure_of_each_problem(void **state)
         { "service: {slots: }", "s.yaml:1:18: service.slots: has no value: write one, or remove the key to get 64" },
         { "service: {languages: []}", "s.yaml:1:22: service.languages: the list is empty: name at least one" },
         { "service: {languages: [c, c]}", "s.yaml:1:22: service.languages: \"c\" is listed twice" },
-        { "service: {languages: [lisp]}", "s.yaml:1:22: service.languages: \"lisp\" is not one of c|go|js|python" },
+        { "service: {languages: [lisp]}", "s.yaml:1:22: service.languages: \"lisp\" is not one of bin|c|go|js|python" },
         { "service: {languages: [[c]]}",
           "s.yaml:1:23: service.languages may hold single values only, no lists or mappings" },
         { "service: 5", "s.yaml:1:10: \"service\" is a section: put its keys below it, indented" },
@@ -235,7 +235,7 @@ static void reads_manifests(void **state)
         const char *text, *want;
     } rows[] = {
         { "metadata: {name: A.b}", "f/stead.yaml: metadata.name: \"A.b\" is no function name" },
-        { "spec: {language: result}", "f/stead.yaml: spec.language: \"result\" is not one of c, go, js, python" },
+        { "spec: {language: result}", "f/stead.yaml: spec.language: \"result\" is not one of bin, c, go, js, python" },
         { "kind: Job", "f/stead.yaml:1:7: kind: \"Job\" is not one of Function" },
         { "spec: {env: {STEAD_X: 1}}", "f/stead.yaml: spec.env: \"STEAD_X\" is no variable name" },
         { "spec: {env: {A: 1, A: 2}}", "f/stead.yaml:1:20: \"A\" is given twice in spec.env: keep one" },
