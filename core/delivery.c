@@ -123,6 +123,7 @@ static void message_adopt(struct core *core, uint32_t index, const struct input 
 
 static bool message_fresh(struct core *core, const struct function *function, const struct input *input)
 {
+    ASSERT(function->owner == NOWHERE);
     return input->as.delivery.delivered == 1 && function->consumer_ready && function->consumer_epoch == core->epoch &&
            input->as.delivery.sequence > function->fresh_after;
 }
@@ -137,7 +138,8 @@ void delivery_wait(struct core *core, uint32_t index)
     function_dirty(core, delivery->function);
 }
 
-static void delivery_admit(struct core *core, uint32_t index, const struct input *input)
+static void delivery_admit(struct core *core, uint32_t index, uint32_t owner, const struct input *input,
+                           enum reason refusal)
 {
     struct delivery *delivery = delivery_at(core, index);
     uint64_t budget = input->as.delivery.budget_ns, most = core->settings.call_budget_ns_max;
@@ -146,11 +148,11 @@ static void delivery_admit(struct core *core, uint32_t index, const struct input
     uint64_t age = link_age_ns(core, input->as.delivery.stored_ns);
     delivery->expires_ns = core->now_ns + (age < budget ? budget - age : 0);
     struct blob none = { 0 };
-    if (input->code != REASON_NONE) {
-        delivery_ended(core, index, END_FAILED, (enum reason)input->code, &none);
+    if (refusal != REASON_NONE) {
+        delivery_ended(core, index, END_FAILED, refusal, &none);
     } else if (age > budget) {
         delivery_ended(core, index, END_EXPIRED, REASON_QUEUE_TIMEOUT, &none);
-    } else if (message_fresh(core, function_at(core, delivery->function), input)) {
+    } else if (message_fresh(core, function_at(core, owner), input)) {
         delivery_wait(core, index);
         if (MUTANT(3) && function_at(core, delivery->function)->ready.count == 0) {
             delivery_hand_back(core, index, 0); /* M03: NAK for busy; S5 must catch it */
@@ -180,14 +182,16 @@ void delivery_arrived(struct core *core, const struct input *input)
         message_adopt(core, known, input);
         return;
     }
-    bool busy = owner == NOWHERE || known != NOWHERE || core->draining || !function_at(core, owner)->serving;
+    bool busy = owner == NOWHERE || known != NOWHERE || core->draining || !function_takes(function_at(core, owner));
     uint32_t index = busy ? NOWHERE : pool_take(core, &core->deliveries);
     if (index == NOWHERE) {
         message_refuse(core, input, core->draining ? 0 : core->settings.publish_timeout_ns);
         return;
     }
+    uint32_t route = route_choose(core, owner, input->as.delivery.alias, input->as.delivery.sequence);
     struct delivery *delivery = delivery_at(core, index);
-    *delivery = (struct delivery){ .row = delivery->row, .function = owner, .worker = NOWHERE, .message = input->blob };
+    *delivery = (struct delivery){ .row = delivery->row, .worker = NOWHERE, .message = input->blob };
+    delivery->function = route == NOWHERE ? owner : route;
     delivery->request = input->as.delivery.request;
     delivery->digest = input->as.delivery.digest;
     delivery->sequence = input->as.delivery.sequence;
@@ -195,9 +199,10 @@ void delivery_arrived(struct core *core, const struct input *input)
     delivery->epoch = core->epoch;
     delivery->extend_ns = core->now_ns + core->settings.ack_wait_ns / 3;
     delivery->deadline_ns = CORE_NEVER;
-    function_at(core, owner)->references++;
+    function_at(core, delivery->function)->references++;
     index_add_delivery(core, index);
-    delivery_admit(core, index, input);
+    bool unknown = route == NOWHERE && input->code == REASON_NONE;
+    delivery_admit(core, index, owner, input, unknown ? REASON_ALIAS_NOT_FOUND : (enum reason)input->code);
 }
 
 uint64_t delivery_time_left(struct core *core, uint32_t index)

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-enum draw_purpose { DRAW_BACKOFF = 1, DRAW_NONCE, DRAW_PUBLISH_RETRY, DRAW_HAND_BACK, DRAW_USER = 100 };
+enum draw_purpose { DRAW_BACKOFF = 1, DRAW_NONCE, DRAW_PUBLISH_RETRY, DRAW_HAND_BACK, DRAW_ROUTE, DRAW_USER = 100 };
 
 static inline uint64_t draw_mix(uint64_t x)
 {

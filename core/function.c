@@ -27,6 +27,12 @@ static void function_become(struct core *core, uint32_t index, enum function_sta
     function->row.state = (uint8_t)next;
 }
 
+bool function_takes(const struct function *function)
+{
+    bool here = function->row.state != FUNCTION_ELSEWHERE && function->row.state != FUNCTION_RETIRING;
+    return function->serving || (function->closing == CLOSING_END && here);
+}
+
 static void function_announce(struct core *core, uint32_t index, enum reason reason)
 {
     const struct function *function = function_at(core, index);
@@ -119,9 +125,22 @@ void function_attend(struct core *core, uint32_t index)
     }
 }
 
+/* A route of a function that is not there, or is about to go, can't be. */
+static bool function_owner(struct core *core, const struct input *input, uint32_t *ret_owner)
+{
+    *ret_owner = NOWHERE;
+    if (key_is_none(input->as.function.of)) {
+        return true;
+    }
+    *ret_owner = index_find_function(core, input->as.function.of);
+    return *ret_owner != NOWHERE && function_at(core, *ret_owner)->owner == NOWHERE &&
+           function_at(core, *ret_owner)->row.state != FUNCTION_RETIRING;
+}
+
 static uint32_t function_new(struct core *core, const struct input *input)
 {
-    uint32_t index = pool_take(core, &core->functions);
+    uint32_t owner;
+    uint32_t index = function_owner(core, input, &owner) ? pool_take(core, &core->functions) : NOWHERE;
     if (index == NOWHERE) {
         return NOWHERE;
     }
@@ -133,7 +152,40 @@ static uint32_t function_new(struct core *core, const struct input *input)
     function->route_first = function->route_next = NOWHERE;
     function->attend_ns = CORE_NEVER;
     index_add_function(core, index);
+    if (owner != NOWHERE) {
+        route_attach(core, index, owner);
+    }
     return index;
+}
+
+/* Calls pass through to the instances that serve the language. */
+static void function_pass(struct core *core, uint32_t index)
+{
+    if (function_at(core, index)->row.state != FUNCTION_ELSEWHERE) {
+        function_become(core, index, FUNCTION_ELSEWHERE);
+    }
+    function_announce(core, index, REASON_NONE);
+}
+
+static void function_share(struct core *core, uint32_t index, const struct input *input)
+{
+    struct function *function = function_at(core, index);
+    function->alias = input->as.function.alias;
+    function->weight = input->as.function.weight;
+    function->closing = input->as.function.closing;
+    function_dirty(core, index);
+}
+
+static struct version version_of(const struct input *input)
+{
+    return (struct version){
+        .key = input->as.function.version,
+        .timeout_ns = input->as.function.timeout_ns,
+        .keep_alive_ns = input->as.function.keep_alive_ns,
+        .retries_max = input->as.function.retries_max,
+        .concurrency = input->as.function.concurrency == 0 ? 1 : input->as.function.concurrency,
+        .workers_max = input->as.function.workers_max == 0 ? 1 : input->as.function.workers_max,
+    };
 }
 
 void function_set(struct core *core, const struct input *input)
@@ -148,21 +200,19 @@ void function_set(struct core *core, const struct input *input)
         return;
     }
     struct function *function = function_at(core, index);
+    function_share(core, index, input);
     bool serves = function->serving && key_equal(function->current.key, input->as.function.version);
     bool trying = key_equal(function->candidate.key, input->as.function.version) &&
                   (function->row.state == FUNCTION_BUILDING || function->row.state == FUNCTION_PROBING);
     if (trying) {
         return;
     }
-    function->candidate = (struct version){
-        .key = input->as.function.version,
-        .timeout_ns = input->as.function.timeout_ns,
-        .keep_alive_ns = input->as.function.keep_alive_ns,
-        .retries_max = input->as.function.retries_max,
-        .concurrency = input->as.function.concurrency == 0 ? 1 : input->as.function.concurrency,
-        .workers_max = input->as.function.workers_max == 0 ? 1 : input->as.function.workers_max,
-    };
+    function->candidate = version_of(input);
     function->tries = 0;
+    if (input->as.function.elsewhere && !function->serving) {
+        function_pass(core, index);
+        return;
+    }
     if (!serves) {
         function_build(core, index);
         return;
@@ -208,7 +258,7 @@ void function_probed(struct core *core, uint32_t index, bool ready, enum reason 
     function->execute_ns = 0;
     function->start_after_ns = 0;
     function_become(core, index, FUNCTION_READY);
-    if (function->consumer_ready) {
+    if (function->consumer_ready || function->owner != NOWHERE) {
         function->announced = true;
         function_announce(core, index, REASON_NONE);
     }

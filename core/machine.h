@@ -66,6 +66,16 @@ bool function_brief(const struct function *function);
 void pump_evict(struct core *core);
 void function_consumer_ask(struct core *core, uint32_t index);
 
+/* Its requests may be asked for: a version serves, or they are to be ended. */
+bool function_takes(const struct function *function);
+
+/* route.c: shares of a function's requests that other versions answer */
+void route_attach(struct core *core, uint32_t index, uint32_t owner);
+void route_detach(struct core *core, uint32_t index);
+/* The function or route that runs the message at `sequence`; NOWHERE if the function has no such alias. */
+uint32_t route_choose(struct core *core, uint32_t owner, uint8_t alias, uint64_t sequence);
+uint32_t route_in_hand(struct core *core, const struct function *function); /* with all its routes */
+
 /* worker.c: one plugin process */
 bool worker_start(struct core *core, uint32_t function, struct key version, bool probe);
 void worker_execute(struct core *core, uint32_t index, uint32_t delivery);

@@ -13,6 +13,7 @@ enum {
     SHORT_EXECUTION_NS = 2000000,
     SHORT_EXECUTION_FACTOR = 8,
     START_AGAIN_NS = 10000000,
+    ENDING_CAPACITY = 64,
 };
 
 bool function_brief(const struct function *function)
@@ -44,6 +45,9 @@ void function_in_hand(struct core *core, uint32_t index, int change)
     core->in_hand += (uint32_t)change;
     if (change != 0) {
         instance_update(core);
+        if (function->owner != NOWHERE) {
+            function_dirty(core, function->owner); /* It pulls for its routes. */
+        }
     }
 }
 
@@ -84,7 +88,7 @@ void function_pull_ended(struct core *core, uint32_t index, const struct input *
 
 static void pump_active(struct core *core, struct function *function)
 {
-    bool active = function->in_hand > 0 || function->pending > 0;
+    bool active = function->owner == NOWHERE && (route_in_hand(core, function) > 0 || function->pending > 0);
     core->active += (uint32_t)active - (uint32_t)function->active;
     function->active = active;
 }
@@ -109,12 +113,27 @@ static void pump_dispatch(struct core *core, uint32_t index)
     }
 }
 
-/* Hands back what can't run here any more. */
+/* Hands back what can't run here any more, but not to come back at once to where it failed. */
 static void pump_return(struct core *core, uint32_t index)
 {
     struct function *function = function_at(core, index);
+    bool failed = function->row.state == FUNCTION_FAILED && !core->draining;
+    uint64_t delay_ns = failed ? core->settings.publish_timeout_ns : 0;
     while (function->queue.count > 0 && emit_room(core)) {
-        delivery_hand_back(core, function->queue.first, 0);
+        delivery_hand_back(core, function->queue.first, delay_ns);
+    }
+    if (function->queue.count > 0) {
+        function_dirty(core, index);
+    }
+}
+
+/* The function is to go, and what is queued with it. */
+static void pump_end(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    struct blob none = { 0 };
+    while (function->queue.count > 0 && emit_room(core)) {
+        delivery_ended(core, function->queue.first, END_FAILED, REASON_FUNCTION_REMOVED, &none);
     }
     if (function->queue.count > 0) {
         function_dirty(core, index);
@@ -203,22 +222,40 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+static uint32_t pump_own_capacity(const struct function *function)
+{
+    uint32_t capacity = least((uint32_t)function->current.workers_max * function->current.concurrency, HANDLE_ROWS_MAX);
+    return function_brief(function) ? capacity * SHORT_EXECUTION_FACTOR : capacity;
+}
+
+/* What its workers, and those of its routes, can take. */
+static uint32_t pump_capacity(struct core *core, const struct function *function)
+{
+    if (function->closing == CLOSING_END) {
+        return ENDING_CAPACITY;
+    }
+    uint32_t capacity = pump_own_capacity(function);
+    for (uint32_t at = function->route_first; at != NOWHERE; at = function_at(core, at)->route_next) {
+        const struct function *route = function_at(core, at);
+        capacity += route->serving ? pump_own_capacity(route) : 0;
+    }
+    return capacity;
+}
+
 /* How many messages the function may have asked for, all in all. */
 static uint32_t pump_credit(struct core *core, const struct function *function)
 {
-    bool brief = function_brief(function);
-    uint32_t capacity = least((uint32_t)function->current.workers_max * function->current.concurrency, HANDLE_ROWS_MAX);
-    capacity = brief ? capacity * SHORT_EXECUTION_FACTOR : capacity;
-    if (capacity <= function->in_hand) {
+    uint32_t capacity = pump_capacity(core, function), in_hand = route_in_hand(core, function);
+    if (capacity <= in_hand) {
         return 0;
     }
-    uint32_t room = capacity - function->in_hand;
+    uint32_t room = capacity - in_hand;
     uint32_t free_slots = core->limits.slots > core->in_hand ? core->limits.slots - core->in_hand : 0;
     uint32_t share = function->active && core->active > 0 ? free_slots / core->active : 1;
     uint32_t others = core->extra - beyond_standing(function->outstanding);
     uint32_t spare = free_slots > others ? free_slots - others : 0;
     uint32_t want = least(room, share == 0 ? 1 : share);
-    uint32_t standing = function->in_hand == 0; /* One that has work already is awake. */
+    uint32_t standing = in_hand == 0; /* One that has work already is awake. */
     return least(want, standing + spare);
 }
 
@@ -271,7 +308,7 @@ static void pump_arm(struct core *core, uint32_t index, bool wanted)
         due = function->consumer_retry_ns;
     } else if (wanted && core->full_until_ns > core->now_ns) {
         due = core->full_until_ns;
-    } else if (wanted && function->serving && function->outstanding > 0) {
+    } else if (wanted && function_takes(function) && function->outstanding > 0) {
         due = function->pulled_ns + core->settings.pull_expires_ns + PULL_SLACK_NS;
     }
     uint64_t start = wanted ? pump_start_due(core, function) : CORE_NEVER;
@@ -287,12 +324,33 @@ static void function_free(struct core *core, uint32_t index)
     struct function *function = function_at(core, index);
     ASSERT(function->queue.count == 0);
     ASSERT(function->workers == 0);
+    ASSERT(function->route_first == NOWHERE);
     function_outstanding(core, index, 0);
     core->active -= (uint32_t)function->active;
+    if (function->owner != NOWHERE) {
+        route_detach(core, index);
+    }
     timer_clear(core, timer_of_function(core, index));
     index_remove_function(core, index);
     emit(core, EFFECT_FORGET)->about = pool_handle(core, &core->functions, index);
     pool_give(core, &core->functions, index);
+}
+
+/* What comes of the messages in hand. A route that is on its way up keeps them. */
+static void pump_queue(struct core *core, uint32_t index)
+{
+    const struct function *function = function_at(core, index);
+    bool coming = function->row.state == FUNCTION_BUILDING || function->row.state == FUNCTION_PROBING;
+    if (core->draining || function->row.state == FUNCTION_RETIRING) {
+        pump_return(core, index);
+    } else if (function->closing == CLOSING_END) {
+        pump_end(core, index);
+    } else if (function->serving) {
+        pump_dispatch(core, index);
+        pump_start(core, index);
+    } else if (!coming) {
+        pump_return(core, index);
+    }
 }
 
 void function_pump(struct core *core, uint32_t index)
@@ -301,23 +359,19 @@ void function_pump(struct core *core, uint32_t index)
     if (function->stale_workers) {
         pump_stop_stale(core, index);
     }
-    if (core->draining || !function->serving) {
-        pump_return(core, index);
-    } else {
-        pump_dispatch(core, index);
-        pump_start(core, index);
-    }
+    pump_queue(core, index);
     if (function->row.state == FUNCTION_RETIRING && function->references == 0 && !function->dirty) {
         function_free(core, index);
         return;
     }
     function_attend(core, index);
     pump_active(core, function);
-    bool wanted = function->row.state != FUNCTION_RETIRING && !core->draining && core->link_up;
+    bool pulls = function->owner == NOWHERE && function->row.state != FUNCTION_ELSEWHERE;
+    bool wanted = pulls && function->row.state != FUNCTION_RETIRING && !core->draining && core->link_up;
     if (wanted && !function->consumer_ready && function->consumer_retry_ns <= core->now_ns) {
         function_consumer_ask(core, index);
     }
-    if (wanted && function->serving && function->consumer_ready && core->full_until_ns <= core->now_ns) {
+    if (wanted && function_takes(function) && function->consumer_ready && core->full_until_ns <= core->now_ns) {
         pump_pull(core, index);
     }
     pump_arm(core, index, wanted);

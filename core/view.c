@@ -53,6 +53,10 @@ static void check_function(struct core *core, uint32_t index)
         const struct call *call = call_at(core, at);
         references += call->row.state != CALL_FREE && call->function == index;
     }
+    for (uint32_t at = function->route_first; at != NOWHERE; at = function_at(core, at)->route_next) {
+        ASSERT(function_at(core, at)->owner == index);
+        references++;
+    }
     ASSERT(function->in_hand == in_hand);
     ASSERT(function->workers == workers);
     ASSERT(function->starting == starting);
