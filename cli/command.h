@@ -1,7 +1,7 @@
 /* What a command of `stead` is, and its words and options once they were read.
  *
  * commands.c has the one table; from it come the parser (arguments.c), every help text and docs/reference/cli.md
- * (help.c). A command gets its arguments checked: known options only, a value where one is due, the right number of
+ * (help.c), man pages (man.c) and what shells complete (completion.c). A command gets its arguments checked: known options only, a value where one is due, the right number of
  * words. It writes data to stdout and everything else to stderr, and returns one of the exit codes below.
  *
  * Threads: commands run on the main thread, which has forked the spawner before (if the command asks for it).
@@ -29,10 +29,12 @@ enum exit_code {
 #undef EXIT_CODE_ENUM
 };
 
+/* What stands for a value or a word tells shells how to complete it: FILE, PROGRAM, DIR, FUNCTION (a deployed one),
+ * COMMAND, or the choices themselves as a|b|c. Any other is free text. */
 struct option {
     const char *name;  /* without the dashes */
     char letter;       /* 0: none */
-    const char *value; /* what the help calls it; NULL: the option takes none */
+    const char *value; /* what the help calls it, see below; NULL: the option takes none */
     const char *help;
 };
 

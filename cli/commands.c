@@ -2,13 +2,17 @@
  * the machine. To add a command: a line here and a function that takes its arguments. */
 #include "cli/command.h"
 
+#include "cli/completion.h"
 #include "cli/deploy.h"
 #include "cli/dev.h"
 #include "cli/doctor.h"
 #include "cli/function.h"
 #include "cli/help.h"
 #include "cli/invoke.h"
+#include "cli/man.h"
+#include "cli/new.h"
 #include "cli/plugin_check.h"
+#include "cli/sdk.h"
 #include "cli/settings.h"
 #include "cli/sim.h"
 #include "cli/version.h"
@@ -46,6 +50,8 @@
         "set", 's', "KEY=VALUE", "any key of the configuration; may be repeated"                                       \
     }
 
+#define LANGUAGES "bin|c|go|js|python"
+
 static const struct option dev_options[] = {
     OPTION_GRPC,
     OPTION_HTTP,
@@ -67,8 +73,8 @@ static const struct option serve_options[] = {
     NO_OPTION,
 };
 static const struct option deploy_options[] = {
-    { "name", 'n', "NAME", "name of the function; the manifest's or the folder's otherwise" },
-    { "language", 'l', "LANGUAGE", "c or python; told by content otherwise" },
+    { "name", 'n', "FUNCTION", "name of the function; the manifest's or the folder's otherwise" },
+    { "language", 'l', LANGUAGES, "told by content otherwise" },
     OPTION_ADDR,
     OPTION_JSON,
     NO_OPTION,
@@ -86,7 +92,7 @@ static const struct option invoke_options[] = {
 };
 static const struct option admin_options[] = { OPTION_ADDR, OPTION_JSON, NO_OPTION };
 static const struct option list_options[] = {
-    { "language", 'l', "LANGUAGE", "only functions in this one" }, OPTION_ADDR, OPTION_JSON, NO_OPTION
+    { "language", 'l', LANGUAGES, "only functions in this one" }, OPTION_ADDR, OPTION_JSON, NO_OPTION
 };
 static const struct option sim_run_options[] = {
     { "seed", 0, "N", "which world" },
@@ -116,7 +122,12 @@ static const struct option doctor_options[] = {
     NO_OPTION,
 };
 static const struct option version_options[] = { OPTION_JSON, NO_OPTION };
-static const struct option help_options[] = { { "markdown", 0, NULL, "the reference page" }, NO_OPTION };
+static const struct option new_options[] = { { "language", 'l', "c|go|js|python", "in which it is written" },
+                                             NO_OPTION };
+static const struct option completion_options[] = { OPTION_ADDR, NO_OPTION };
+static const struct option help_options[] = { { "markdown", 0, NULL, "the reference page" },
+                                              { "man", 0, MAN_PAGES, "a man page, as roff" },
+                                              NO_OPTION };
 
 static int sim_raw(int argc, char **argv)
 {
@@ -131,6 +142,11 @@ const struct command commands[] = {
       "results\n"
       "and functions are kept in the store for the next time.",
       "stead dev examples", dev_options, true, dev_run, NULL },
+    { "new", "NAME [DIR]", 1, 2, "Make a folder with a function that works",
+      "DIR is ./NAME if it is not named; a folder that has anything in it is not touched. There are the code, a test "
+      "that\n"
+      "needs no server, stead.yaml and a README.",
+      "stead new hello --language python", new_options, false, new_run, NULL },
     { "serve", "", 0, 0, "Run the service",
       "Connects to the broker and serves until SIGTERM or SIGINT; then takes nothing new and finishes what runs. "
       "Flags\n"
@@ -143,15 +159,15 @@ const struct command commands[] = {
       "it is\n"
       "optional.",
       "stead deploy hello", deploy_options, false, deploy_run, NULL },
-    { "invoke", "NAME", 1, 1, "Call a function and print its answer",
+    { "invoke", "FUNCTION[@ALIAS]", 1, 1, "Call a function and print its answer",
       "Only the body of the answer goes to stdout, byte for byte; id, time and attempts go to stderr. An error of the\n"
       "function itself is exit code 1.",
       "stead invoke stats -d '{\"values\": [1, 2, 3]}'", invoke_options, false, invoke_run, NULL },
     { "function ls", "", 0, 0, "List what is deployed", NULL, "stead function ls --json", list_options, false,
       function_ls_run, NULL },
-    { "function get", "NAME", 1, 1, "Show one function", NULL, "stead function get stats", admin_options, false,
+    { "function get", "FUNCTION", 1, 1, "Show one function", NULL, "stead function get stats", admin_options, false,
       function_get_run, NULL },
-    { "function rm", "NAME", 1, 1, "Remove a function",
+    { "function rm", "FUNCTION", 1, 1, "Remove a function",
       "Refused while requests of it are queued or running. Stored results stay until they expire.",
       "stead function rm stats", admin_options, false, function_rm_run, NULL },
     { "sim run", "", 0, 0, "Play one simulated world",
@@ -172,7 +188,13 @@ const struct command commands[] = {
     { "doctor", "", 0, 0, "Is this broker, is this machine, safe for functions?",
       "Each line is ok, WARN or FAIL, with what to do. Exit code 1 if one is a FAIL.",
       "stead doctor --nats nats://127.0.0.1:4222", doctor_options, true, doctor_run, NULL },
+    { "sdk", "[c|go|js|python]", 0, 1, "Print where the SDKs are", "For tests without a server, and for editors.",
+      "PYTHONPATH=\"$(stead sdk python)\" python3 -m unittest", NULL, false, sdk_run, NULL },
+    { "completion", "bash|zsh|fish|functions", 1, 1, "Print the completion of a shell",
+      "`functions` prints the names of what is deployed, which the scripts ask for, and nothing if no Stead answers.",
+      "source <(stead completion bash)", completion_options, false, completion_run, NULL },
     { "version", "", 0, 0, "Print versions", NULL, "stead version --json", version_options, false, version_run, NULL },
-    { "help", "[COMMAND]", 0, 2, "Explain a command", NULL, "stead help invoke", help_options, false, help_run, NULL },
+    { "help", "[COMMAND...]", 0, 2, "Explain a command", NULL, "stead help invoke", help_options, false, help_run,
+      NULL },
     { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL, false, NULL, NULL },
 };

@@ -2,12 +2,13 @@
  * compared with what lies in the tree. */
 #include "cli/help.h"
 
+#include "cli/man.h"
 #include "cli/say.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_COLUMN = 16, OPTION_COLUMN = 26, LEFT_MAX = 128 };
+enum { NAME_COLUMN = 18, OPTION_COLUMN = 26 };
 
 static bool has_options(const struct command *command)
 {
@@ -20,13 +21,13 @@ static void print_usage(FILE *out, const struct command *command)
             command->words[0] == '\0' ? "" : " ", command->words);
 }
 
-static void option_left(const struct option *option, char ret_left[LEFT_MAX])
+void help_option(const struct option *option, char ret_left[HELP_LEFT_BYTES])
 {
     char letter[8] = "";
     if (option->letter != 0) {
         snprintf(letter, sizeof letter, "-%c, ", option->letter);
     }
-    snprintf(ret_left, LEFT_MAX, "%s--%s%s%s", letter, option->name, option->value == NULL ? "" : " ",
+    snprintf(ret_left, HELP_LEFT_BYTES, "%s--%s%s%s", letter, option->name, option->value == NULL ? "" : " ",
              option->value == NULL ? "" : option->value);
 }
 
@@ -50,8 +51,8 @@ void help_command(const struct command *command)
     }
     puts(has_options(command) ? "\noptions:" : "");
     for (const struct option *option = command->options; option != NULL && option->name != NULL; option++) {
-        char left[LEFT_MAX];
-        option_left(option, left);
+        char left[HELP_LEFT_BYTES];
+        help_option(option, left);
         printf("  %-*s %s\n", OPTION_COLUMN, left, option->help);
     }
     printf("%sexample:\n  %s\n", has_options(command) ? "\n" : "", command->example);
@@ -78,8 +79,8 @@ static void page_command(const struct command *command)
         puts("\n| option | meaning |\n|---|---|");
     }
     for (const struct option *option = command->options; option != NULL && option->name != NULL; option++) {
-        char left[LEFT_MAX];
-        option_left(option, left);
+        char left[HELP_LEFT_BYTES];
+        help_option(option, left);
         printf("| `%s` | %s |\n", left, option->help);
     }
     printf("\nExample: `%s`\n", command->example);
@@ -112,6 +113,14 @@ int help_run(const struct arguments *arguments)
     if (arguments_has(arguments, "markdown")) {
         help_page();
         return EXIT_DONE;
+    }
+    const char *man = arguments_text(arguments, "man", NULL);
+    if (man != NULL) {
+        if (man_print(man)) {
+            return EXIT_DONE;
+        }
+        say_error("there is no page \"%s\"; pages: %s", man, MAN_PAGES);
+        return EXIT_USAGE;
     }
     if (arguments->word_count == 0) {
         help_overview();
