@@ -31,7 +31,8 @@ static uint64_t pick_scale(struct drawer *drawer, uint64_t low, uint64_t high)
 
 bool choices_timed(enum sim_fault fault)
 {
-    return fault <= FAULT_SLOW_NETWORK || fault == FAULT_WORKER_DIE || fault == FAULT_BURST;
+    return fault <= FAULT_SLOW_NETWORK || fault == FAULT_WORKER_DIE || fault == FAULT_BURST || fault == FAULT_SHARE ||
+           fault == FAULT_CLOSE || fault == FAULT_SETTING;
 }
 
 static void choose_limits(struct drawer *drawer, struct choices *choices)
@@ -84,7 +85,8 @@ static void fault_range(enum sim_fault fault, uint64_t *ret_low, uint64_t *ret_h
 {
     *ret_low = 1000;
     *ret_high = 100000;
-    if (fault == FAULT_BROKER_KILL || fault == FAULT_CONSUMER_DELETE || fault == FAULT_FUNCTION_REMOVE) {
+    if (fault == FAULT_BROKER_KILL || fault == FAULT_CONSUMER_DELETE || fault == FAULT_FUNCTION_REMOVE ||
+        fault == FAULT_CLOSE) {
         *ret_low = 5 * SECOND;
         *ret_high = 120 * SECOND;
     } else if (choices_timed(fault)) {

@@ -70,6 +70,7 @@ static void call_post(struct world *world, uint32_t index, uint32_t request, boo
     input.as.call.function = world->functions[call->function].name;
     input.as.call.digest = call->digest;
     input.as.call.reference = number + 1;
+    input.as.call.alias = request_alias(world, request);
     if (world_strikes(world, FAULT_CLIENT_HURRY, number)) {
         input.as.call.budget_ns = MILLISECOND + draw_below(random, 2 * SECOND);
     } else if (random & 1) {

@@ -291,6 +291,7 @@ static void deliver(void *owner, const struct pull *pull, const struct message *
     input.as.delivery.budget_ns = content->budget_ns;
     input.as.delivery.delivered = message->delivered;
     input.as.delivery.pending = world->jet.messages_live & 0x7fff;
+    input.as.delivery.alias = request_alias(world, content->request);
     input.as.delivery.has_reply_to = content->gateway != 0 && content->gateway != world->nodes[pull->node].incarnation;
     wire_receive(world, pull->node, pull->connection, &input, content);
 }

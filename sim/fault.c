@@ -37,9 +37,31 @@ static void redeploy(struct world *world, uint32_t number, uint64_t random, bool
 {
     struct function *function = &world->functions[number];
     function->version++;
+    function->named[ALIAS_LIVE] |= UINT64_C(1) << function->version % 64;
     function->build_fails = !good && world_strikes(world, FAULT_BUILD_FAIL, number);
     story_event(world, "f%u becomes version %u%s", number, function->version,
                 function->build_fails ? ", which does not build" : "");
+    tell_all(world, number, random);
+}
+
+/* Sometimes a canary under the alias `live`, sometimes another alias; sometimes it goes. */
+static void share(struct world *world, uint32_t number, uint64_t random)
+{
+    struct function *function = &world->functions[number];
+    uint32_t place = (uint32_t)draw_below(draw_mix(random + 1), ROUTES_MAX);
+    struct route *route = &function->routes[place];
+    if (draw_below(draw_mix(random + 2), 3) == 0) {
+        *route = (struct route){ 0 };
+        story_event(world, "f%u has route %u no more", number, place);
+    } else {
+        *route = (struct route){ .version = ROUTE_VERSION_FIRST + function->route_versions++ };
+        route->alias = (uint8_t)draw_below(draw_mix(random + 3), 2);
+        route->weight = (uint8_t)(1 + draw_below(draw_mix(random + 4), 100));
+        route->build_fails = world_strikes(world, FAULT_BUILD_FAIL, number);
+        function->named[route->alias] |= UINT64_C(1) << route->version % 64;
+        story_event(world, "f%u gets version %u as route %u: %u %% of alias %u%s", number, route->version, place,
+                    route->weight, route->alias, route->build_fails ? ", which does not build" : "");
+    }
     tell_all(world, number, random);
 }
 
@@ -47,11 +69,45 @@ static void remove_function(struct world *world, uint32_t number, uint64_t rando
 {
     if (!world->functions[number].removed) {
         world->functions[number].removed = true;
+        world->functions[number].closing = CLOSING_OPEN;
         story_event(world, "f%u is removed", number);
         tell_all(world, number, random);
         uint64_t back = SECOND + draw_below(draw_mix(random), 10 * SECOND);
         world_post(world, world->now + back, EVENT_FUNCTION_BACK)->number = number;
     }
+}
+
+/* As an operator does it: no new requests, what is queued runs or ends, then it is removed. */
+static void close_function(struct world *world, uint32_t number, uint64_t random)
+{
+    struct function *function = &world->functions[number];
+    if (!function->removed && function->closing == CLOSING_OPEN) {
+        function->closing = (uint8_t)(CLOSING_DRAIN + draw_below(draw_mix(random + 1), 2));
+        story_event(world, "f%u closes: %s", number, function->closing == CLOSING_END ? "all ends" : "the rest runs");
+        tell_all(world, number, random);
+        uint64_t gone = SECOND + draw_below(draw_mix(random + 2), 5 * SECOND);
+        world_post(world, world->now + gone, EVENT_FUNCTION_GONE)->number = number;
+    }
+}
+
+void fault_gone(struct world *world, uint32_t number)
+{
+    if (world->functions[number].closing != CLOSING_OPEN) {
+        remove_function(world, number, number + world->now);
+    }
+}
+
+/* Only to values that the bounds of the last judgement allow for. */
+static void change_setting(struct world *world, uint32_t index, uint64_t random)
+{
+    static const uint8_t which[] = { SETTING_hold_ns_max,  SETTING_reply_poll_ns, SETTING_start_timeout_ns,
+                                     SETTING_retry_ns_max, SETTING_stop_grace_ns, SETTING_pull_expires_ns };
+    struct input input = { .kind = INPUT_SETTING };
+    input.as.setting.which = which[draw_below(draw_mix(random + 1), sizeof which)];
+    const uint64_t *values = (const uint64_t *)&world->choices.settings;
+    uint64_t value = values[input.as.setting.which];
+    input.as.setting.value = value / 2 + draw_below(draw_mix(random + 2), value / 2 + 1);
+    node_step(world, index, &input, NULL);
 }
 
 static void drain(struct world *world, uint32_t index, uint64_t random)
@@ -106,6 +162,9 @@ static void strike_node(struct world *world, enum sim_fault fault, uint32_t inde
     case FAULT_WORKER_DIE:
         process_die(world, index, random);
         return;
+    case FAULT_SETTING:
+        change_setting(world, index, random);
+        return;
     default:
         return;
     }
@@ -133,6 +192,12 @@ static void strike_world(struct world *world, enum sim_fault fault, uint64_t ran
         return;
     case FAULT_FUNCTION_REMOVE:
         remove_function(world, function, random);
+        return;
+    case FAULT_SHARE:
+        share(world, function, random);
+        return;
+    case FAULT_CLOSE:
+        close_function(world, function, random);
         return;
     case FAULT_SLOW_NETWORK:
         world->slow_until_ns = world->now + draw_below(random, 5 * SECOND);
@@ -181,8 +246,14 @@ void fault_heal(struct world *world)
     world->slow_until_ns = 0;
     story_event(world, "all heals");
     for (uint32_t number = 0; number < world->choices.functions; number++) {
-        bool stale = world->functions[number].removed || world->functions[number].build_fails;
-        world->functions[number].removed = false;
+        struct function *function = &world->functions[number];
+        bool stale = function->removed || function->build_fails || function->closing != CLOSING_OPEN ||
+                     function->route_versions != 0;
+        function->removed = false;
+        function->closing = CLOSING_OPEN;
+        for (uint32_t place = 0; place < ROUTES_MAX; place++) {
+            function->routes[place] = (struct route){ 0 };
+        }
         if (stale) {
             redeploy(world, number, number, true);
         }

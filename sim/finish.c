@@ -20,7 +20,11 @@ static const char *node_unmet(struct world *world, uint32_t index)
     if (view.calls != 0) {
         return "L1: a core still holds a call";
     }
-    if (view.functions_ready != world->choices.functions) {
+    uint32_t ready = 0;
+    for (uint32_t number = 0; number < world->choices.functions; number++) {
+        ready += !served_elsewhere(world, index, number);
+    }
+    if (view.functions_ready != ready) {
         return "L8: a function is not ready on an instance";
     }
     return node->slots_held != 0 ? "B1: a blob is still held" : NULL;

@@ -43,6 +43,10 @@ static void judge_pull(struct world *world, uint32_t index, const struct effect 
     if (note == NULL) {
         world_violation(world, "E1", "%c pulls for a function that it never named", letter(index));
     }
+    if (served_elsewhere(world, index, note->function)) {
+        world_violation(world, "S17", "%c pulls for f%u, whose language it does not serve", letter(index),
+                        note->function);
+    }
     if (node->state == NODE_DRAINING) {
         world_violation(world, "S13", "%c pulls while it drains", letter(index));
     }
@@ -256,6 +260,10 @@ static void judge_start(struct world *world, uint32_t index, const struct effect
     if (function == FUNCTIONS_MAX) {
         world_violation(world, "E1", "%c starts a version that does not exist", letter(index));
     }
+    if (served_elsewhere(world, index, function)) {
+        world_violation(world, "S17", "%c starts a process of f%u, whose language it does not serve", letter(index),
+                        function);
+    }
     for (uint32_t at = 0; at < WORKERS_MAX; at++) {
         const struct worker *worker = &node->workers[at];
         same += worker->state != PROCESS_NONE && worker->function == function &&
@@ -265,6 +273,16 @@ static void judge_start(struct world *world, uint32_t index, const struct effect
     if (same > world->functions[function].workers_max) {
         world_violation(world, "E1", "%c starts process %u of f%u, %u are allowed", letter(index), same + 1, function,
                         world->functions[function].workers_max);
+    }
+}
+
+/* Some time ago its alias may have stood for what it does not stand for now; never for what it did not. */
+static void judge_version(struct world *world, uint32_t index, const struct worker *worker, uint32_t request)
+{
+    uint8_t alias = request_alias(world, request);
+    if ((world->functions[worker->function].named[alias] & UINT64_C(1) << worker->version % 64) == 0) {
+        world_violation(world, "S16", "%c runs R%u on version %u, for which alias %u never stood", letter(index),
+                        request, worker->version, alias);
     }
 }
 
@@ -280,6 +298,7 @@ static void judge_execute(struct world *world, uint32_t index, const struct effe
         world_violation(world, "E1", "%c runs R%u of f%u on a worker of f%u", letter(index), content->request,
                         content->function, worker->function);
     }
+    judge_version(world, index, worker, content->request);
     uint16_t most = world->functions[worker->function].concurrency;
     most = most < worker->concurrency ? most : worker->concurrency;
     most = (uint16_t)(most + (worker->ahead && worker->concurrency == 1 ? WORKER_AHEAD_MAX : 0));

@@ -31,6 +31,7 @@ enum event_kind {
     EVENT_RECONCILE,
     EVENT_STOPPED,
     EVENT_FUNCTION_TOLD, /* `node` learns the desired state of function `number` */
+    EVENT_FUNCTION_GONE, /* a closed function is removed */
     EVENT_FUNCTION_BACK, /* a removed function is put back */
 };
 

@@ -110,28 +110,53 @@ void node_crash(struct world *world, uint32_t index)
     wire_drop(world, index);
 }
 
+static struct input function_input(const struct world *world, uint32_t index, uint32_t number, uint32_t version)
+{
+    const struct function *function = &world->functions[number];
+    struct input input = { .kind = INPUT_FUNCTION_SET };
+    input.as.function.name = function->name;
+    input.as.function.version = version_key(number, version);
+    input.as.function.timeout_ns = function->timeout_ns;
+    input.as.function.keep_alive_ns = function->keep_alive_ns;
+    input.as.function.retries_max = function->retries_max;
+    input.as.function.concurrency = function->concurrency;
+    input.as.function.workers_max = function->workers_max;
+    input.as.function.closing = function->closing;
+    input.as.function.elsewhere = served_elsewhere(world, index, number);
+    return input;
+}
+
+static void node_set_route(struct world *world, uint32_t index, uint32_t number, uint32_t place)
+{
+    const struct function *function = &world->functions[number];
+    const struct route *route = &function->routes[place];
+    struct input input = function_input(world, index, number, route->version);
+    bool gone = function->removed || route->version == 0 || input.as.function.elsewhere;
+    input.kind = gone ? INPUT_FUNCTION_REMOVED : INPUT_FUNCTION_SET;
+    input.as.function.name = version_key(number, UINT32_MAX - place);
+    input.as.function.of = function->name;
+    input.as.function.alias = route->alias;
+    input.as.function.weight = route->weight;
+    node_step(world, index, &input, NULL);
+}
+
+/* A function first, its routes after it; they go in the other order. */
 void node_set_function(struct world *world, uint32_t index, uint32_t number)
 {
-    struct node *node = &world->nodes[index];
     const struct function *function = &world->functions[number];
-    if (node->state == NODE_DOWN) {
-        return;
-    }
-    struct input input = { .kind = INPUT_FUNCTION_SET };
+    struct input input = function_input(world, index, number, function->version);
     if (function->removed) {
         input.kind = INPUT_FUNCTION_REMOVED;
-        node->serves[number] = false;
-        input.as.function.name = function->name;
+        world->nodes[index].serves[number] = false;
     } else {
-        input.as.function.name = function->name;
-        input.as.function.version = version_key(number, function->version);
-        input.as.function.timeout_ns = function->timeout_ns;
-        input.as.function.keep_alive_ns = function->keep_alive_ns;
-        input.as.function.retries_max = function->retries_max;
-        input.as.function.concurrency = function->concurrency;
-        input.as.function.workers_max = function->workers_max;
+        node_step(world, index, &input, NULL);
     }
-    node_step(world, index, &input, NULL);
+    for (uint32_t place = 0; place < ROUTES_MAX && function->route_versions != 0; place++) {
+        node_set_route(world, index, number, place);
+    }
+    if (function->removed) {
+        node_step(world, index, &input, NULL);
+    }
 }
 
 /* -- steps -- */

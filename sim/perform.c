@@ -19,8 +19,12 @@ static void perform_build(struct world *world, uint32_t index, const struct effe
     uint32_t function = function_of_key(world, effect->key);
     uint64_t delay = world_draw_below(world, 400 * MILLISECOND, index, PURPOSE_FAULT_HOW, world->steps);
     struct input *built = complete_later(world, index, effect, delay, INPUT_BUILT);
-    bool fails =
-        world->functions[function].build_fails && (uint32_t)effect->key.hi == world->functions[function].version;
+    const struct function *wanted = &world->functions[function];
+    uint32_t version = (uint32_t)effect->key.hi;
+    bool fails = wanted->build_fails && version == wanted->version;
+    for (uint32_t place = 0; place < ROUTES_MAX; place++) {
+        fails = fails || (wanted->routes[place].build_fails && version == wanted->routes[place].version);
+    }
     built->outcome = fails ? OUTCOME_REFUSED : OUTCOME_DONE;
     built->code = fails ? REASON_BUILD_FAILED : REASON_NONE;
 }
@@ -88,7 +92,8 @@ static void perform_local(struct world *world, uint32_t index, const struct effe
         return;
     case EFFECT_FUNCTION_STATE:
         take_note(world, index, effect->about, effect->key);
-        if (effect->count == FUNCTION_READY && function_of_key(world, effect->key) != FUNCTIONS_MAX) {
+        if (effect->count == FUNCTION_READY && (uint32_t)effect->key.hi < ROUTE_VERSION_FIRST &&
+            function_of_key(world, effect->key) != FUNCTIONS_MAX) {
             world->nodes[index].serves[function_of_key(world, effect->key)] = true;
         }
         return;

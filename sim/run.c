@@ -43,6 +43,7 @@ static void make_functions(struct world *world)
         uint64_t random = world_draw(world, number, PURPOSE_KEY, 0);
         function->name = version_key(number, 0);
         function->version = 1;
+        function->named[0] = 1u << 1;
         function->retries_max = (uint16_t)draw_below(draw_mix(random + 1), 5);
         function->concurrency = (uint16_t)(1 + draw_below(draw_mix(random + 2), 4));
         function->workers_max = (uint16_t)(1 + draw_below(draw_mix(random + 3), 4));
@@ -211,6 +212,9 @@ static void event_of_world(struct world *world, const struct event *event)
         return;
     case EVENT_RECONCILE:
         fault_reconcile(world);
+        return;
+    case EVENT_FUNCTION_GONE:
+        fault_gone(world, event->number);
         return;
     case EVENT_FUNCTION_BACK:
         if (world->functions[event->number].removed) {

@@ -60,7 +60,12 @@ enum { SIM_STEPS_DEFAULT = 20000 };
     X(CLIENT_STRANGE, "function that nobody deployed")                                                                 \
     X(RAW_PUBLISH, "raw publish to the stream")                                                                        \
     X(RAW_INVALID, "raw publish of an invalid event")                                                                  \
-    X(BURST, "burst of calls")
+    X(BURST, "burst of calls")                                                                                         \
+    X(SHARE, "share of a function's requests moved to or from another version")                                        \
+    X(CLOSE, "function closed, then removed and put back")                                                             \
+    X(SETTING, "setting changed while running")                                                                        \
+    X(ALIAS, "request named another alias")                                                                            \
+    X(ELSEWHERE, "instance that does not serve a function's language")
 
 enum sim_fault {
 #define X(name, text) FAULT_##name,

@@ -93,6 +93,19 @@ uint32_t function_of_key(const struct world *world, struct key key)
     return key.hi >> 40 == 1 && function < world->choices.functions ? (uint32_t)function : FUNCTIONS_MAX;
 }
 
+uint8_t request_alias(const struct world *world, uint32_t request)
+{
+    bool named = world_draw_below(world, 1000000, request, PURPOSE_ALIAS, 0) < world->choices.fault[FAULT_ALIAS];
+    return named ? 1 : ALIAS_LIVE;
+}
+
+/* Each function is served by the first node at least. */
+bool served_elsewhere(const struct world *world, uint32_t node, uint32_t function)
+{
+    return node != 0 && world->choices.fault[FAULT_ELSEWHERE] != 0 &&
+           world_draw_below(world, 3, function, PURPOSE_ELSEWHERE, node) == 0;
+}
+
 int64_t broker_wall(const struct world *world)
 {
     return (int64_t)(EPOCH_WALL_SECONDS * SECOND + world->now) + world->broker_offset_ns;

@@ -24,6 +24,8 @@ enum {
     WORKERS_MAX = 16,
     BLOBS_MAX = 4096,
     ROWS_MAX = 1 << 10, /* rows of a core's table that the world takes notes about */
+    ROUTES_MAX = 2,
+    ROUTE_VERSION_FIRST = 1 << 16, /* versions that only routes name are numbered from here */
 };
 
 enum blob_use { BLOB_FREE, BLOB_HELD };
@@ -123,9 +125,19 @@ struct request {
     bool accepted;
 };
 
+/* A share of a function's requests on another version; version 0: there is none. */
+struct route {
+    uint32_t version;
+    uint8_t alias, weight;
+    bool build_fails;
+};
+
 struct function {
     struct key name;
-    uint32_t version;
+    uint32_t version, route_versions;
+    struct route routes[ROUTES_MAX];
+    uint64_t named[2]; /* by alias: the last 64 versions that it ever stood for, as bits */
+    uint8_t closing;   /* enum closing */
     bool removed, build_fails;
     uint64_t timeout_ns, keep_alive_ns, run_ns;
     uint16_t retries_max, concurrency, workers_max;
@@ -170,6 +182,8 @@ enum world_draw {
     PURPOSE_BOOT,
     PURPOSE_LENGTH,
     PURPOSE_RECONNECT,
+    PURPOSE_ALIAS,
+    PURPOSE_ELSEWHERE,
 };
 
 /* -- world.c: small things -- */
@@ -186,6 +200,8 @@ void world_hash(struct world *world, uint64_t value);
 uint32_t request_of_key(const struct world *world, struct key key);  /* requests_count if it is a stranger's */
 uint32_t function_of_key(const struct world *world, struct key key); /* FUNCTIONS_MAX if it is a stranger's */
 struct key version_key(uint32_t function, uint32_t version);
+uint8_t request_alias(const struct world *world, uint32_t request);                 /* which it names */
+bool served_elsewhere(const struct world *world, uint32_t node, uint32_t function); /* and not on this node */
 int64_t broker_wall(const struct world *world);
 
 /* -- node.c: a core and its surroundings -- */
@@ -244,6 +260,7 @@ void client_node_gone(struct world *world, uint32_t index);
 /* -- fault.c -- */
 void fault_begin(struct world *world);
 void fault_event(struct world *world, const struct event *event);
+void fault_gone(struct world *world, uint32_t number);
 void fault_heal(struct world *world);
 void fault_reconcile(struct world *world);
 
