@@ -47,6 +47,19 @@ static void hex(const uint8_t *at, size_t length, char *ret_text)
     }
 }
 
+/* False if they don't fit, or if a word can't be a line. */
+static bool command_join(const struct config_list *words, char *ret_command, size_t size)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < words->count && used < size; i++) {
+        if (strchr(words->items[i], '\n') != NULL) {
+            return false;
+        }
+        used += (size_t)snprintf(ret_command + used, size - used, "%s\n", words->items[i]);
+    }
+    return used < size;
+}
+
 static bool manifest_apply(struct deploy_job *job)
 {
     struct config_problems problems = { 0 };
@@ -71,38 +84,48 @@ static bool manifest_apply(struct deploy_job *job)
         used += (size_t)snprintf(record->env + used, sizeof record->env - used, "%s=%s\n", manifest.env.items[i].name,
                                  manifest.env.items[i].value);
     }
+    bool joined = command_join(&manifest.command, record->command, sizeof record->command);
     manifest_free(&manifest);
+    if (!joined) {
+        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST",
+                      "spec.command is over 1 KiB, or a word of it holds a line break");
+    }
     return used < sizeof record->env ||
            refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST", "spec.env is over 2 KiB");
 }
 
-static bool has_suffix(struct bytes path, const char *suffix)
+/* By the names of the files, unless it was said. */
+static bool language_find(struct deploy_job *job)
 {
-    size_t length = strlen(suffix);
-    return path.length > length && memcmp(path.at + path.length - length, suffix, length) == 0;
+    struct build_signs signs = { 0 };
+    enum build_language language;
+    char message[256], text[400];
+    for (size_t i = 0; i < job->file_count; i++) {
+        build_signs_see(&signs, (const char *)job->files[i].path.at, job->files[i].path.length,
+                        job->files[i].executable);
+    }
+    if (!build_signs_language(&signs, &language, message, sizeof message)) {
+        snprintf(text, sizeof text, "no language found: %s; say it by --language or spec.language", message);
+        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE", text);
+    }
+    snprintf(job->record.language, sizeof job->record.language, "%s", build_language_name(language));
+    return true;
 }
 
 static bool name_and_language(struct deploy_job *job)
 {
     struct record *record = &job->record;
     enum cloudevents_language known;
-    for (size_t i = 0; record->language[0] == '\0' && i < job->file_count; i++) {
-        if (bytes_equal_text(job->files[i].path, "main.py")) {
-            snprintf(record->language, sizeof record->language, "python");
-        } else if (has_suffix(job->files[i].path, ".c")) {
-            snprintf(record->language, sizeof record->language, "c");
-        }
-    }
     if (!cloudevents_function_name_valid(bytes_of(record->name))) {
         return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_FUNCTION_NAME",
                       "name: a function name matches ^[a-z][a-z0-9_-]{0,62}$; give one by --name or metadata.name");
     }
-    if (record->language[0] == '\0') {
-        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE",
-                      "no main.py and no *.c file found: say which language it is by --language or spec.language");
+    if (record->language[0] == '\0' && !language_find(job)) {
+        return false;
     }
     if (!cloudevents_language_find(bytes_of(record->language), &known)) {
-        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE", "language: one of c, go, js, python");
+        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE",
+                      "language: one of " CLOUDEVENTS_LANGUAGE_WORDS);
     }
     return true;
 }

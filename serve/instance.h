@@ -78,7 +78,8 @@ struct record {
     int64_t created_unix_ms;
     int64_t timeout_ns, keep_alive_ns, memory_bytes;
     uint32_t retries_max, concurrency, workers_max;
-    char env[2048]; /* NAME=value lines */
+    char env[2048];     /* NAME=value lines */
+    char command[1024]; /* of bin: program and arguments, a line each; "" is main */
     uint64_t revision;
 };
 

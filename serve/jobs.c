@@ -33,16 +33,33 @@ struct build_job {
     enum reason reason;
 };
 
+/* Splits in place. */
+static void command_split(char *text, const char *ret_words[BUILD_ARGUMENTS_MAX + 1])
+{
+    int count = 0;
+    for (char *end = strchr(text, '\n'); end != NULL && count < BUILD_ARGUMENTS_MAX; end = strchr(text, '\n')) {
+        *end = '\0';
+        ret_words[count++] = text;
+        text = end + 1;
+    }
+    ret_words[count] = NULL;
+}
+
 enum reason jobs_build_archive(struct instance *instance, const struct record *record, struct bytes archive,
                                struct build_result *build)
 {
     enum build_language language;
-    char folder[1200];
+    char folder[1200], command[sizeof record->command];
+    const char *words[BUILD_ARGUMENTS_MAX + 1];
+    memcpy(command, record->command, sizeof command);
+    command_split(command, words);
     struct build_options options = { .spawner = instance->options->spawner,
                                      .cache_directory = instance->cache_directory,
                                      .sdk_directory = instance->sdk_directory,
                                      .time_limit_ms = (uint64_t)instance->config->build_timeout_ns / 1000000,
-                                     .memory_bytes_max = (uint64_t)instance->config->build_memory_bytes };
+                                     .memory_bytes_max = (uint64_t)instance->config->build_memory_bytes,
+                                     .network = instance->config->build_allow_network,
+                                     .command = words[0] != NULL ? words : NULL };
     *build = (struct build_result){ .outcome = BUILD_REFUSED };
     if (!build_language_of_name(record->language, &language) || !instance->serves[language]) {
         snprintf(build->message, sizeof build->message, "language %s is not served by this instance", record->language);

@@ -38,6 +38,7 @@ bool record_parse(struct bytes text, struct record *ret_record)
                 cloudevents_function_name_valid(bytes_of(record.name));
     if (good) {
         text_get(json, "env", record.env, sizeof record.env);
+        text_get(json, "command", record.command, sizeof record.command);
         record.created_unix_ms = number_get(json, "createdUnixMs", 0, (int64_t)1 << 52);
         record.timeout_ns = number_get(json, "timeoutMs", 1, 3600000) * 1000000;
         record.keep_alive_ns = number_get(json, "keepAliveMs", 0, (int64_t)7 * 86400000) * 1000000;
@@ -68,6 +69,9 @@ char *record_print(const struct record *record)
     cJSON_AddNumberToObject(json, "concurrency", record->concurrency);
     cJSON_AddNumberToObject(json, "maxWorkers", record->workers_max);
     cJSON_AddStringToObject(json, "env", record->env);
+    if (record->command[0] != '\0') {
+        cJSON_AddStringToObject(json, "command", record->command);
+    }
     char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     return text;

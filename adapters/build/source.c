@@ -30,8 +30,9 @@ void source_free(struct source *source)
     *source = (struct source){ 0 };
 }
 
-static int source_add(struct source *source, const char *path, uint64_t bytes)
+static int source_add(struct source *source, const char *path, const struct stat *status)
 {
+    uint64_t bytes = (uint64_t)status->st_size;
     if (source->count == BUILD_FILES_MAX) {
         return -E2BIG;
     }
@@ -51,7 +52,7 @@ static int source_add(struct source *source, const char *path, uint64_t bytes)
     if (copy == NULL) {
         return -ENOMEM;
     }
-    source->files[source->count++] = (struct source_file){ copy, bytes };
+    source->files[source->count++] = (struct source_file){ copy, bytes, (status->st_mode & S_IXUSR) != 0 };
     source->bytes += bytes;
     return 0;
 }
@@ -71,7 +72,7 @@ static int source_visit(struct source *source, int folder_fd, const char *prefix
         return -ENAMETOOLONG;
     }
     if (S_ISREG(status.st_mode)) {
-        return source_add(source, path, (uint64_t)status.st_size);
+        return source_add(source, path, &status);
     }
     if (!S_ISDIR(status.st_mode)) {
         return 0;
@@ -155,11 +156,12 @@ static int source_copy_file(const struct source_file *file, const char *from, co
     }
     make_parents(to, file->path);
     snprintf(path, sizeof path, "%s/%s", to, file->path);
-    int output = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int output = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, file->executable ? 0700 : 0600);
     int result = output < 0 ? -errno : 0;
     if (result == 0) {
         digest_text(digest, file->path);
         digest_bytes(digest, &file->bytes, sizeof file->bytes);
+        digest_bytes(digest, &file->executable, sizeof file->executable);
         result = copy_bytes(input, output, file->bytes, digest);
         if (close(output) != 0 && result == 0) {
             result = -errno;

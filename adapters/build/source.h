@@ -11,6 +11,7 @@ enum { SOURCE_DEPTH_MAX = 16 };
 struct source_file {
     char *path; /* relative, with '/' */
     uint64_t bytes;
+    bool executable; /* by its owner */
 };
 
 /* Sorted by path, so that every machine sees the same order. */
@@ -27,7 +28,7 @@ struct digest; /* SHA-256 in progress */
 int source_list(const char *directory, struct source *source);
 void source_free(struct source *source);
 bool source_has_suffix(const char *path, const char *suffix);
-/* Copies every file into `to` (created) and feeds path, size and content to the digest. 0 or -errno. */
+/* Copies every file into `to` (created) and feeds path, size, executable bit and content to the digest. 0 or -errno. */
 int source_copy(const struct source *source, const char *from, const char *to, struct digest *digest);
 
 struct digest *digest_create(void);                        /* NULL: out of memory */

@@ -7,8 +7,10 @@
 
 #include "adapters/event/event.h"
 
-/* code, name */
+/* code, name. The one table of languages: subjects, stream, configuration and builds follow it. "bin" is an executable
+ * that was built elsewhere. */
 #define CLOUDEVENTS_LANGUAGES(X)                                                                                       \
+    X(BIN, "bin")                                                                                                      \
     X(C, "c")                                                                                                          \
     X(GO, "go")                                                                                                        \
     X(JS, "js")                                                                                                        \
@@ -20,6 +22,9 @@ enum cloudevents_language {
 #undef X
         CLOUDEVENTS_LANGUAGE_COUNT
 };
+
+/* For messages; a test holds it against the table. */
+#define CLOUDEVENTS_LANGUAGE_WORDS "bin, c, go, js, python"
 
 enum { CLOUDEVENTS_FUNCTION_BYTES_MAX = 63 };
 

@@ -45,7 +45,7 @@ struct plugin_program {
     const char *directory;     /* NULL: a private one */
     const char *function;      /* "language/name" */
     const char *version;       /* the function's version */
-    uint64_t memory_bytes_max; /* address space; 0: no limit */
+    uint64_t memory_bytes_max; /* private writable memory; 0: no limit */
     uint64_t cpu_s_max;        /* 0: no limit */
 };
 

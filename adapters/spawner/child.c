@@ -70,12 +70,14 @@ static bool child_limit(int resource, uint64_t value)
     return setrlimit((__rlimit_resource_t)resource, &limit) == 0;
 }
 
+/* Memory is RLIMIT_DATA, what a process may write and shares with nobody, and not RLIMIT_AS: Go's runtime reserves over
+ * 512 MiB of addresses and Node's over 1 GiB before the first line runs, of which they touch a few MiB. */
 static bool child_set_limits(const struct spawner_limits *limits)
 {
     return child_limit(RLIMIT_CORE, 0) && child_limit(RLIMIT_NOFILE, limits->files ? limits->files : FILES_DEFAULT) &&
            child_limit(RLIMIT_NPROC, limits->processes ? limits->processes : PROCESSES_DEFAULT) &&
            child_limit(RLIMIT_FSIZE, limits->file_bytes ? limits->file_bytes : FILE_BYTES_DEFAULT) &&
-           (limits->memory_bytes == 0 || child_limit(RLIMIT_AS, limits->memory_bytes)) &&
+           (limits->memory_bytes == 0 || child_limit(RLIMIT_DATA, limits->memory_bytes)) &&
            (limits->cpu_s == 0 || child_limit(RLIMIT_CPU, limits->cpu_s));
 }
 

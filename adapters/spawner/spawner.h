@@ -32,9 +32,10 @@ struct spawner_options {
     const char *scratch_directory; /* where children get private temporary directories; NULL: $TMPDIR or /tmp */
 };
 
-/* 0 = the default of the kind of child; see spawner.c for the table. Memory is address space (RLIMIT_AS). */
+/* 0 = the default of the kind of child; see spawner.c for the table. Memory is what a process may write
+ * and shares with nobody (RLIMIT_DATA): addresses that a runtime reserves and never touches don't count. */
 struct spawner_limits {
-    uint64_t memory_bytes; /* default: no limit, since several runtimes reserve much more than they use */
+    uint64_t memory_bytes; /* default: no limit */
     uint64_t file_bytes;   /* largest file a child may write; default 256 MiB */
     uint64_t cpu_s;        /* default: no limit */
     uint32_t files;        /* default 256 */

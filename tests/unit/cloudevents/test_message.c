@@ -250,6 +250,13 @@ static void checks_names(void **state)
     assert_true(cloudevents_language_find(bytes_of("python"), &language));
     assert_string_equal(cloudevents_language_name(language), "python");
     assert_false(cloudevents_language_find(bytes_of("result"), &language));
+    char words[128] = "";
+    for (int i = 0; i < CLOUDEVENTS_LANGUAGE_COUNT; i++) {
+        size_t length = strlen(words);
+        snprintf(words + length, sizeof words - length, "%s%s", i == 0 ? "" : ", ",
+                 cloudevents_language_name((enum cloudevents_language)i));
+    }
+    assert_string_equal(words, CLOUDEVENTS_LANGUAGE_WORDS);
     assert_true(cloudevents_language_reserved(bytes_of("dead")));
     struct bytes part, name;
     assert_true(cloudevents_subject_parse(bytes_of("function.c.echo"), &part, &name));
