@@ -146,6 +146,7 @@ static uint32_t function_new(struct core *core, const struct input *input)
     }
     struct function *function = function_at(core, index);
     *function = (struct function){ .row = function->row, .name = input->as.function.name };
+    function->alias = input->as.function.alias;
     function->queue = LIST_EMPTY;
     function->ready = LIST_EMPTY;
     function->dirty_next = function->owner = NOWHERE;
@@ -170,7 +171,6 @@ static void function_pass(struct core *core, uint32_t index)
 static void function_share(struct core *core, uint32_t index, const struct input *input)
 {
     struct function *function = function_at(core, index);
-    function->alias = input->as.function.alias;
     function->weight = input->as.function.weight;
     function->closing = input->as.function.closing;
     function_dirty(core, index);

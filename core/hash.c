@@ -33,7 +33,8 @@ static void mix_call(uint64_t *hash, const struct call *call)
     mix_key(hash, call->request);
     mix_blob(hash, call->blob);
     const uint64_t fields[] = { call->digest,  call->reference, call->operation, call->deadline_ns,
-                                call->poll_ns, call->function,  call->tries,     call->operation_epoch };
+                                call->poll_ns, call->function,  call->tries,     call->operation_epoch,
+                                call->kind,    call->in_doubt,  call->fetching,  call->sequence };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);
     }
@@ -85,7 +86,7 @@ static void mix_function(uint64_t *hash, const struct function *function)
         function->ready.count,     function->ready.first,
         function->build_operation, function->consumer_operation,
         function->fresh_after,     function->start_after_ns,
-        function->pulled_ns,       function->consumer_retry_ns,
+        function->pull_until_ns,   function->consumer_retry_ns,
         function->execute_ns,      function->start_ns,
         function->references,      function->pull_epoch,
         function->consumer_epoch,  function->attend_ns,

@@ -138,9 +138,10 @@ struct input {
             struct key of; /* a route: of this function's requests some run on another version; none: a function */
             uint64_t timeout_ns, keep_alive_ns;
             uint16_t retries_max, concurrency, workers_max;
-            uint8_t alias, weight; /* route: which share, in per cent of the alias */
-            uint8_t elsewhere;     /* this instance does not serve its language: calls pass through */
-            uint8_t closing;       /* enum closing */
+            uint8_t alias;     /* route: never another than when it was made */
+            uint8_t weight;    /* route: its share of the alias, in per cent */
+            uint8_t elsewhere; /* this instance does not serve its language: calls pass through */
+            uint8_t closing;   /* enum closing */
         } function;
         struct {
             uint64_t fresh_after; /* last sequence of the request stream when the consumer was seen to exist */

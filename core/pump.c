@@ -262,8 +262,7 @@ static uint32_t pump_credit(struct core *core, const struct function *function)
 static void pump_pull(struct core *core, uint32_t index)
 {
     struct function *function = function_at(core, index);
-    if (function->outstanding > 0 &&
-        core->now_ns >= function->pulled_ns + core->settings.pull_expires_ns + PULL_SLACK_NS) {
+    if (function->outstanding > 0 && core->now_ns >= function->pull_until_ns) {
         /* Its end was lost: perhaps nobody was there to hear it. Make sure of the consumer before the next pull. */
         function_outstanding(core, index, 0);
         core->pull_lost = true;
@@ -279,7 +278,7 @@ static void pump_pull(struct core *core, uint32_t index)
     uint32_t batch = least(want - function->outstanding, table);
     function_outstanding(core, index, function->outstanding + batch);
     function->pull_epoch = core->epoch;
-    function->pulled_ns = core->now_ns;
+    function->pull_until_ns = core->now_ns + core->settings.pull_expires_ns + PULL_SLACK_NS;
     struct effect *pull = emit(core, EFFECT_PULL);
     pull->operation = operation_new(core, pool_handle(core, &core->functions, index));
     pull->about = pool_handle(core, &core->functions, index);
@@ -309,7 +308,7 @@ static void pump_arm(struct core *core, uint32_t index, bool wanted)
     } else if (wanted && core->full_until_ns > core->now_ns) {
         due = core->full_until_ns;
     } else if (wanted && function_takes(function) && function->outstanding > 0) {
-        due = function->pulled_ns + core->settings.pull_expires_ns + PULL_SLACK_NS;
+        due = function->pull_until_ns;
     }
     uint64_t start = wanted ? pump_start_due(core, function) : CORE_NEVER;
     due = start < due ? start : due;

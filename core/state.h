@@ -31,11 +31,15 @@ struct list {
 
 struct call {
     struct row row;
-    uint8_t tries;
-    uint32_t function, bucket_next, operation_epoch;
+    uint8_t tries, kind; /* enum call_kind */
+    bool in_doubt;       /* SUBMIT: the broker knew the id. CANCEL: an earlier store may have been done */
+    bool fetching;       /* the operation is a fetch; else what the state asks for */
+    uint32_t function;   /* NOWHERE unless it is published */
+    uint32_t bucket_next, operation_epoch;
     struct blob blob; /* the request, until the PubAck */
     struct key request;
     uint64_t digest, reference, operation, deadline_ns, poll_ns;
+    uint64_t sequence; /* CANCEL: of the message that was found */
 };
 
 struct delivery {
@@ -82,8 +86,8 @@ struct function {
     struct list queue, ready;
     struct key name;
     struct version current, candidate;
-    uint64_t build_operation, consumer_operation, fresh_after, consumer_retry_ns, start_after_ns, pulled_ns, attend_ns,
-        probe_until_ns;
+    uint64_t build_operation, consumer_operation, fresh_after, consumer_retry_ns, start_after_ns, pull_until_ns,
+        attend_ns, probe_until_ns;
     uint64_t execute_ns, start_ns; /* moving averages; 0 is unknown */
 };
 

@@ -154,7 +154,11 @@ static void judge_hand_back(struct world *world, uint32_t index, const struct ef
     slot->verdicts++;
     uint64_t age = node_clock(world, node) - slot->since_ns;
     bool excused = slot->executed || slot->puts > 0 || node->state == NODE_DRAINING ||
-                   !node->serves[slot->content.function] || age >= world->choices.settings.hold_ns_max;
+                   !node->serves[slot->content.function] || age >= world->choices.settings.hold_ns_max / 2 ||
+                   (node->route_gone_ns[slot->content.function] != 0 &&
+                    node->route_gone_ns[slot->content.function] >= slot->since_ns);
+    excused = excused || (request_alias(world, slot->content.request) != ALIAS_LIVE &&
+                          effect->amount >= world->choices.settings.publish_timeout_ns);
     bool not_taken = effect->about.bits == 0 && effect->amount >= world->choices.settings.publish_timeout_ns;
     if (!excused && !not_taken) {
         world_violation(world, "S5", "%c hands R%u back after %llu ms without having run it", letter(index),

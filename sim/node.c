@@ -126,16 +126,16 @@ static struct input function_input(const struct world *world, uint32_t index, ui
     return input;
 }
 
-static void node_set_route(struct world *world, uint32_t index, uint32_t number, uint32_t place)
+static void node_set_route(struct world *world, uint32_t index, uint32_t number, uint32_t place, uint8_t alias)
 {
     const struct function *function = &world->functions[number];
     const struct route *route = &function->routes[place];
     struct input input = function_input(world, index, number, route->version);
-    bool gone = function->removed || route->version == 0 || input.as.function.elsewhere;
+    bool gone = function->removed || route->version == 0 || route->alias != alias || input.as.function.elsewhere;
     input.kind = gone ? INPUT_FUNCTION_REMOVED : INPUT_FUNCTION_SET;
-    input.as.function.name = version_key(number, UINT32_MAX - place);
+    input.as.function.name = version_key(number, UINT32_MAX - place * 2 - alias);
     input.as.function.of = function->name;
-    input.as.function.alias = route->alias;
+    input.as.function.alias = alias;
     input.as.function.weight = route->weight;
     node_step(world, index, &input, NULL);
 }
@@ -152,7 +152,8 @@ void node_set_function(struct world *world, uint32_t index, uint32_t number)
         node_step(world, index, &input, NULL);
     }
     for (uint32_t place = 0; place < ROUTES_MAX && function->route_versions != 0; place++) {
-        node_set_route(world, index, number, place);
+        node_set_route(world, index, number, place, 0);
+        node_set_route(world, index, number, place, 1);
     }
     if (function->removed) {
         node_step(world, index, &input, NULL);

@@ -92,6 +92,10 @@ static void perform_local(struct world *world, uint32_t index, const struct effe
         return;
     case EFFECT_FUNCTION_STATE:
         take_note(world, index, effect->about, effect->key);
+        if ((uint32_t)effect->key.hi >= ROUTE_VERSION_FIRST && effect->count != FUNCTION_READY) {
+            world->nodes[index].route_gone_ns[function_of_key(world, effect->key)] =
+                node_clock(world, &world->nodes[index]);
+        }
         if (effect->count == FUNCTION_READY && (uint32_t)effect->key.hi < ROUTE_VERSION_FIRST &&
             function_of_key(world, effect->key) != FUNCTIONS_MAX) {
             world->nodes[index].serves[function_of_key(world, effect->key)] = true;

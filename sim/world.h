@@ -102,7 +102,8 @@ struct node {
     uint32_t slots_used, slots_free, slots_held;
     struct worker workers[WORKERS_MAX];
     struct function_note notes[ROWS_MAX];
-    bool serves[FUNCTIONS_MAX]; /* the core said that the function is ready, and it was not removed since */
+    uint64_t route_gone_ns[FUNCTIONS_MAX]; /* by its own clock: when a route of it went or failed last */
+    bool serves[FUNCTIONS_MAX];            /* the core said that the function is ready, and it was not removed since */
     struct effects effects;
 };
 
