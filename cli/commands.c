@@ -138,9 +138,11 @@ const struct command commands[] = {
     { "dev", "[DIR...]", 0, ARGUMENTS_MAX, "Run everything here, with a broker of its own",
       "Starts a nats-server on a free port and `stead serve`, deploys every folder in each DIR (or the one here) that "
       "holds\n"
-      "a function, says what is where, and stays until Ctrl-C. A second Ctrl-C does not wait for what runs. Queues, "
-      "results\n"
-      "and functions are kept in the store for the next time.",
+      "a function, says what is where, and stays until Ctrl-C. What changes in these folders is deployed again, what "
+      "comes is\n"
+      "deployed, what goes is taken out of service if it was not there before. A second Ctrl-C does not wait for what "
+      "runs.\n"
+      "Queues, results and functions are kept in the store for the next time.",
       "stead dev examples", dev_options, true, dev_run, NULL },
     { "new", "NAME [DIR]", 1, 2, "Make a folder with a function that works",
       "DIR is ./NAME if it is not named; a folder that has anything in it is not touched. There are the code, a test "

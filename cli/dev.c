@@ -9,6 +9,7 @@
 #include "cli/dev_banner.h"
 #include "cli/dev_child.h"
 #include "cli/dev_functions.h"
+#include "cli/dev_reload.h"
 #include "cli/dev_store.h"
 #include "cli/say.h"
 
@@ -40,8 +41,8 @@ struct dev {
     char grpc[ADDRESS_BYTES], http[ADDRESS_BYTES];
     char ports[PORTS_BYTES];
     const char *ports_file;
+    struct dev_reload reload;
     bool own_nats;
-    size_t shown; /* functions that the banner has */
 };
 
 static volatile sig_atomic_t stop_signals; /* The only globals: a signal handler has no argument. */
@@ -221,21 +222,13 @@ static int serve_start(struct dev *dev)
 
 static int functions_find(struct dev *dev)
 {
+    static const char *const here[] = { "." };
     const struct arguments *arguments = dev->arguments;
-    const char *here = ".";
-    size_t count = arguments->word_count == 0 ? 1 : arguments->word_count;
-    for (size_t i = 0; i < count; i++) {
-        const char *directory = arguments->word_count == 0 ? here : arguments->words[i];
-        size_t before = dev->functions.count;
-        if (!dev_functions_find(&dev->functions, directory)) {
-            say_error("%s: %s", directory, strerror(errno));
-            return EXIT_USAGE;
-        }
-        if (dev->functions.count == before) {
-            say("stead dev: no function in %s (looked for folders with main.py, a *.c file or stead.yaml)", directory);
-        }
-    }
-    return EXIT_DONE;
+    bool named = arguments->word_count > 0;
+    return dev_reload_find(&dev->reload, &dev->functions, named ? arguments->words : here,
+                           named ? arguments->word_count : 1)
+               ? EXIT_DONE
+               : EXIT_USAGE;
 }
 
 /* True while both children live and nobody asked to stop. */
@@ -259,18 +252,16 @@ static int child_lost(const struct dev *dev)
 
 static bool functions_deploy(struct dev *dev)
 {
-    if (!dev_functions_deploy(&dev->functions, dev->grpc, dev->loop, woken, dev)) {
+    if (!dev_functions_start(&dev->functions, dev->grpc, dev->loop, woken, dev) ||
+        !dev_reload_begin(&dev->reload, dev->loop)) {
         say_error("no thread for the deploys: %s", strerror(errno));
         return false;
     }
-    while (dev->shown < dev->functions.count) {
-        size_t finished = atomic_load_explicit(&dev->functions.finished, memory_order_acquire);
-        for (; dev->shown < finished; dev->shown++) {
-            dev_banner_function(&dev->functions.list[dev->shown]);
-        }
-        if (dev->shown < dev->functions.count && !turn(dev, 1000)) {
+    while (!dev->reload.settled) {
+        if (!turn(dev, 1000)) {
             return false;
         }
+        dev_reload_turn(&dev->reload);
     }
     return true;
 }
@@ -285,7 +276,8 @@ static int stay(struct dev *dev)
         return EXIT_USAGE;
     }
     dev_banner_next(dev->grpc, &dev->functions);
-    while (turn(dev, 1000)) {
+    while (turn(dev, dev_reload_wait_ms(&dev->reload))) {
+        dev_reload_turn(&dev->reload);
     }
     return child_lost(dev);
 }
@@ -314,6 +306,7 @@ static void stop(struct dev *dev)
     if (dev->ports_file != NULL) {
         unlink(dev->ports_file);
     }
+    dev_reload_stop(&dev->reload);
     dev_child_stop(&dev->children, DEV_CHILD_SERVE, SIGTERM, SERVE_STOP_MS, in_a_hurry);
     dev_functions_free(&dev->functions); /* Its calls end with serve. */
     dev_child_stop(&dev->children, DEV_CHILD_NATS, SIGINT, NATS_STOP_MS, in_a_hurry);

@@ -41,12 +41,26 @@ void dev_banner_function(const struct dev_function *function)
     fputc('\n', stderr);
 }
 
+void dev_banner_change(const char *change, bool ready, bool serving, double ms, const char *message)
+{
+    say_text(stderr, bytes_of(change));
+    if (ready) {
+        fprintf(stderr, " → %sready%s in %.0f ms\n", say_colour(stderr, COLOUR_GREEN), say_colour(stderr, COLOUR_NONE),
+                ms);
+        return;
+    }
+    fprintf(stderr, " → %snot ready%s%s:\n", say_colour(stderr, COLOUR_RED), say_colour(stderr, COLOUR_NONE),
+            serving ? ", the version before goes on" : "");
+    say_text(stderr, say_trimmed(bytes_of(message)));
+    fputc('\n', stderr);
+}
+
 void dev_banner_next(const char *grpc, const struct dev_functions *functions)
 {
     const struct dev_function *first = NULL;
     const char *standard = strcmp(grpc, "127.0.0.1:7600") == 0 ? "" : grpc;
     for (size_t i = 0; first == NULL && i < functions->count; i++) {
-        first = functions->list[i].ready ? &functions->list[i] : NULL;
+        first = functions->list[i]->ready ? functions->list[i] : NULL;
     }
     if (standard[0] != '\0') {
         say_next("export STEAD_ADDR=%s", standard);

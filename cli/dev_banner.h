@@ -15,6 +15,8 @@ struct dev_place {
 void dev_banner_place(const struct dev_place *place);
 /* Ready in how many milliseconds, or why not. */
 void dev_banner_function(const struct dev_function *function);
+/* A change and what became of it: ready in `ms`, or `message`, and whether the version before still serves. */
+void dev_banner_change(const char *change, bool ready, bool serving, double ms, const char *message);
 void dev_banner_next(const char *grpc, const struct dev_functions *functions);
 
 #endif

@@ -1,4 +1,5 @@
-/* The deploying thread has a gRPC client of its own. It publishes each result by one release store of `finished`. */
+/* The working thread has a gRPC client of its own. It publishes each result by one release store of `finished`. What a
+ * function's first deploy finds under its name tells whether this dev added it: a Get before it says so. */
 #include "cli/dev_functions.h"
 
 #include "cli/deploy.h"
@@ -10,34 +11,34 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void add(struct dev_functions *functions, const char *directory)
-{
-    char *copy = functions->count < DEV_FUNCTIONS_MAX ? strdup(directory) : NULL;
-    if (copy != NULL) {
-        functions->list[functions->count++] = (struct dev_function){ .directory = copy };
-    }
-}
+#define ADMIN_TIMEOUT_NS INT64_C(30000000000)
+
+/* -- finding ------------------------------------------------------------------------------------------------------- */
 
 static int wanted(const struct dirent *entry)
 {
-    return entry->d_name[0] != '.' && strcmp(entry->d_name, "__pycache__") != 0;
+    return folder_name_wanted(entry->d_name);
 }
 
-bool dev_functions_find(struct dev_functions *functions, const char *directory)
+bool dev_functions_look(const char *directory, void (*found)(void *owner, const char *directory),
+                        void (*looked)(void *owner, const char *directory), void *owner)
 {
     struct dirent **entries;
     struct stat status;
+    looked(owner, directory);
     if (folder_is_function(directory)) {
-        add(functions, directory);
+        found(owner, directory);
         return true;
     }
     int count = scandir(directory, &entries, wanted, alphasort);
     for (int i = 0; i < count; i++) {
         char path[FOLDER_PATH_BYTES];
         int length = snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
-        if (length < (int)sizeof path && stat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
-            folder_is_function(path)) {
-            add(functions, path);
+        if (length < (int)sizeof path && stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
+            looked(owner, path);
+            if (folder_is_function(path)) {
+                found(owner, path);
+            }
         }
         free(entries[i]);
     }
@@ -46,6 +47,48 @@ bool dev_functions_find(struct dev_functions *functions, const char *directory)
     }
     return count >= 0;
 }
+
+struct dev_function *dev_functions_add(struct dev_functions *functions, const char *directory)
+{
+    for (size_t i = 0; i < functions->count; i++) {
+        if (strcmp(functions->list[i]->directory, directory) == 0) {
+            return functions->list[i];
+        }
+    }
+    struct dev_function *function = functions->count < DEV_FUNCTIONS_MAX ? calloc(1, sizeof *function) : NULL;
+    char *copy = function == NULL ? NULL : strdup(directory);
+    if (copy == NULL) {
+        free(function);
+        return NULL;
+    }
+    function->directory = copy;
+    function->work = DEV_WORK_DEPLOY;
+    functions->list[functions->count++] = function;
+    return function;
+}
+
+static void function_free(struct dev_function *function)
+{
+    dev_tree_free(&function->tree);
+    free(function->directory);
+    free(function->message);
+    free(function);
+}
+
+void dev_functions_drop(struct dev_functions *functions, const struct dev_function *function)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < functions->count; i++) {
+        if (functions->list[i] == function) {
+            function_free(functions->list[i]);
+        } else {
+            functions->list[kept++] = functions->list[i];
+        }
+    }
+    functions->count = kept;
+}
+
+/* -- working ------------------------------------------------------------------------------------------------------- */
 
 static char *message_of(const struct rpc_reply *reply)
 {
@@ -56,33 +99,79 @@ static char *message_of(const struct rpc_reply *reply)
                                      : strdup(rpc_status_name(reply->status));
 }
 
+static bool is_there(struct rpc_client *client, const char *name)
+{
+    struct rpc_reply *reply = rpc_client_get(client, bytes_of(name), ADMIN_TIMEOUT_NS);
+    bool absent = reply != NULL && reply->status == RPC_STATUS_NOT_FOUND;
+    rpc_reply_free(reply);
+    return !absent;
+}
+
+static void remove_one(struct dev_function *function, struct rpc_client *client)
+{
+    struct rpc_reply *reply = rpc_client_remove(client, bytes_of(function->name), ADMIN_TIMEOUT_NS);
+    function->removed = reply != NULL && (reply->status == RPC_STATUS_OK || reply->status == RPC_STATUS_NOT_FOUND);
+    function->message = function->removed ? NULL : message_of(reply);
+    rpc_reply_free(reply);
+}
+
+/* The manifest may have given it another name: then what this dev added under the old one goes. */
+static void name_take(struct dev_function *function, struct rpc_client *client, const char *name)
+{
+    bool renamed = strcmp(function->name, name) != 0;
+    if (renamed && function->serving && function->added) {
+        rpc_reply_free(rpc_client_remove(client, bytes_of(function->name), ADMIN_TIMEOUT_NS));
+    }
+    if (renamed || !function->serving) {
+        function->added = !is_there(client, name);
+    }
+    snprintf(function->name, sizeof function->name, "%s", name);
+}
+
 static void deploy_one(struct dev_function *function, struct rpc_client *client, struct folder *folder)
 {
-    uint64_t start_ns = loop_now_ns();
     bool read = folder_read(function->directory, NULL, NULL, folder);
-    snprintf(function->name, sizeof function->name, "%s", folder->name[0] != '\0' ? folder->name : function->directory);
-    snprintf(function->language, sizeof function->language, "%s", folder->language);
+    function->ready = false;
     if (!read) {
         function->message = strdup(folder->problem);
     } else {
+        name_take(function, client, folder->name);
+        snprintf(function->language, sizeof function->language, "%s", folder->language);
         struct rpc_reply *reply = deploy_send(client, folder);
         function->ready = reply != NULL && reply->status == RPC_STATUS_OK;
+        function->serving = function->serving || function->ready;
         function->message = function->ready ? NULL : message_of(reply);
         deploy_example(folder, function->example, sizeof function->example);
         rpc_reply_free(reply);
     }
+    if (function->name[0] == '\0') {
+        const char *slash = strrchr(function->directory, '/');
+        snprintf(function->name, sizeof function->name, "%s", slash == NULL ? function->directory : slash + 1);
+    }
     folder_free(folder);
+}
+
+static void work_one(struct dev_function *function, struct rpc_client *client, struct folder *folder)
+{
+    uint64_t start_ns = loop_now_ns();
+    free(function->message);
+    function->message = NULL;
+    if (function->work == DEV_WORK_DEPLOY) {
+        deploy_one(function, client, folder);
+    } else {
+        remove_one(function, client);
+    }
     function->ms = (double)(loop_now_ns() - start_ns) / 1e6;
 }
 
-static void *deploy_all(void *argument)
+static void *work_all(void *argument)
 {
     struct dev_functions *functions = argument;
     struct rpc_client *client = rpc_client_connect(functions->address);
     struct folder *folder = malloc(sizeof *folder);
-    for (size_t i = 0; i < functions->count && !atomic_load(&functions->cancelled); i++) {
+    for (size_t i = 0; i < functions->todo_count && !atomic_load(&functions->cancelled); i++) {
         if (client != NULL && folder != NULL) {
-            deploy_one(&functions->list[i], client, folder);
+            work_one(functions->list[functions->todo[i]], client, folder);
         }
         atomic_store_explicit(&functions->finished, i + 1, memory_order_release);
         loop_wake_signal(functions->wake);
@@ -92,29 +181,46 @@ static void *deploy_all(void *argument)
     return NULL;
 }
 
-bool dev_functions_deploy(struct dev_functions *functions, const char *address, struct loop *loop,
-                          void (*woken)(void *owner), void *owner)
+bool dev_functions_start(struct dev_functions *functions, const char *address, struct loop *loop,
+                         void (*woken)(void *owner), void *owner)
 {
     snprintf(functions->address, sizeof functions->address, "%s", address);
-    if (loop_wake_create(loop, woken, owner, &functions->wake) != 0) {
-        functions->wake = NULL;
-        return false;
+    errno = loop_wake_create(loop, woken, owner, &functions->wake);
+    functions->wake = errno == 0 ? functions->wake : NULL;
+    return functions->wake != NULL;
+}
+
+bool dev_functions_run(struct dev_functions *functions)
+{
+    functions->todo_count = 0;
+    for (size_t i = 0; i < functions->count; i++) {
+        if (functions->list[i]->work != DEV_WORK_NONE) {
+            functions->todo[functions->todo_count++] = i;
+        }
     }
-    functions->running = pthread_create(&functions->thread, NULL, deploy_all, functions) == 0;
+    atomic_store(&functions->finished, 0);
+    functions->running =
+        functions->todo_count > 0 && pthread_create(&functions->thread, NULL, work_all, functions) == 0;
     return functions->running;
+}
+
+void dev_functions_join(struct dev_functions *functions)
+{
+    pthread_join(functions->thread, NULL);
+    functions->running = false;
 }
 
 void dev_functions_free(struct dev_functions *functions)
 {
     atomic_store(&functions->cancelled, true);
     if (functions->running) {
-        pthread_join(functions->thread, NULL);
+        dev_functions_join(functions);
     }
     if (functions->wake != NULL) {
         loop_wake_free(functions->wake);
     }
     for (size_t i = 0; i < functions->count; i++) {
-        free(functions->list[i].directory);
-        free(functions->list[i].message);
+        function_free(functions->list[i]);
     }
+    functions->count = 0;
 }

@@ -108,9 +108,21 @@ static bool add_file(struct folder *folder, const char *path)
     return true;
 }
 
+bool folder_name_wanted(const char *name)
+{
+    size_t length = strlen(name);
+    bool leftover = name[0] == '#' || (length > 0 && name[length - 1] == '~') || strcmp(name, "4913") == 0;
+    return name[0] != '.' && !leftover && strcmp(name, "__pycache__") != 0;
+}
+
+bool folder_path_wanted(const char *path)
+{
+    return strcmp(path, "node_modules/@stead") != 0;
+}
+
 static int wanted(const struct dirent *entry)
 {
-    return entry->d_name[0] != '.' && strcmp(entry->d_name, "__pycache__") != 0;
+    return folder_name_wanted(entry->d_name);
 }
 
 static bool walk(struct folder *folder, const char *below, int depth);
@@ -119,6 +131,9 @@ static bool add_entry(struct folder *folder, const char *path, int depth)
 {
     char full[3 * FOLDER_PATH_BYTES];
     struct stat status;
+    if (!folder_path_wanted(path)) {
+        return true;
+    }
     snprintf(full, sizeof full, "%s/%s", folder->directory, path);
     if (lstat(full, &status) != 0) {
         return fail(folder, EXIT_USAGE, "%s: %s", full, strerror(errno));

@@ -1,6 +1,7 @@
 /* A function's folder on disk as a deploy request: its files, its manifest, its name and language.
  *
- * Hidden names (.git, .venv) and __pycache__ are left out. Symbolic links may point to files inside the folder, never
+ * Hidden names (.git, .venv), __pycache__, what editors leave (main.py~, #main.py#) and node_modules/@stead (the SDK,
+ * which a build brings along) are left out. Symbolic links may point to files inside the folder, never
  * out of it. Caps: FOLDER_FILES_MAX files, FOLDER_BYTES_MAX bytes, FOLDER_DEPTH_MAX folders deep. Errors: false with a
  * line for the user in `problem` and the exit code it means. Any thread; ownership: folder_free(). */
 #ifndef STEAD_CLI_FOLDER_H
@@ -35,6 +36,9 @@ struct folder {
 /* `name` and `language` override the manifest, the folder's name and what its content shows; NULL: they don't. */
 bool folder_read(const char *directory, const char *name, const char *language, struct folder *ret_folder);
 void folder_free(struct folder *folder);
+/* False for names and for paths below the function's folder that are left out. */
+bool folder_name_wanted(const char *name);
+bool folder_path_wanted(const char *path);
 /* True if the folder's content or manifest shows a function. */
 bool folder_is_function(const char *directory);
 
