@@ -112,6 +112,7 @@ struct outcome_message {
     struct bytes body;
     char request_id[SERVE_ID_BYTES], digest[24], function[96], reply_to[256], language[SERVE_LANGUAGE_BYTES];
     char name[SERVE_NAME_BYTES], type[64], class[16], source[128], problem[CLOUDEVENTS_MESSAGE_BYTES];
+    char version[SERVE_VERSION_BYTES]; /* that ran it */
     struct event_buffer block, type_text;
 };
 
@@ -174,14 +175,18 @@ static bool outcome_build(struct instance *instance, const struct effect *effect
             memcpy(out->digest, stored, sizeof stored);
         }
     }
-    const struct function_side *side = function_side(instance, effect->other);
+    const char *ran = instance->ran[handle_index(effect->about)];
+    snprintf(out->version, sizeof out->version, "%s", ran);
+    if (has_result && ran[0] == '\0') {
+        message_text(&result, ":version", out->version, sizeof out->version);
+    }
     headers_add(&out->headers, "stead-outcome", bytes_of(end_name((enum end)effect->end)));
     headers_add_number(&out->headers, "stead-attempts", effect->count);
     headers_add(&out->headers, "stead-function", bytes_of(out->function));
     headers_add(&out->headers, "stead-input-digest", bytes_of(out->digest));
     headers_add(&out->headers, "stead-request-id", bytes_of(out->request_id));
-    if (side != NULL && side->serving[0] != '\0') {
-        headers_add(&out->headers, "stead-version", bytes_of(side->serving));
+    if (out->version[0] != '\0') {
+        headers_add(&out->headers, "stead-version", bytes_of(out->version));
     }
     outcome_event(out, effect, has_result ? &result : NULL);
     if (effect->end != END_SUCCEEDED) {

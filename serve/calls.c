@@ -102,6 +102,7 @@ void calls_receive(void *owner)
             break;
         case RPC_CANCELLED:
             call_gone(instance, request->id);
+            wait_gone(instance, request->id);
             break;
         default:
             admin_request(instance, request);

@@ -1,10 +1,13 @@
 /* A deploy, on the control thread: read the manifest, pack, build here, and only if that worked store the archive and
- * write the record. So code that does not build changes nothing. On the loop thread the caller then waits until the new
- * version serves; if its process does not come up, the record before is put back. */
+ * the version, and let the function's record name it. So code that does not build changes nothing. On the loop thread
+ * the caller then waits until the new version serves; if its process does not come up, the record before is put back.
+ *
+ * The new version takes all of an alias (`live` unless another is named), or the share that a canary is given. */
 #include "serve/deploy.h"
 
 #include "adapters/archive/archive.h"
 #include "serve/jobs.h"
+#include "serve/versions.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -17,10 +20,15 @@ struct deploy_job {
     uint64_t rpc_id;
     struct archive_file *files;
     size_t file_count;
-    char language[SERVE_LANGUAGE_BYTES], name[SERVE_NAME_BYTES];
+    char language[SERVE_LANGUAGE_BYTES], name[SERVE_NAME_BYTES], alias[SERVE_NAME_BYTES];
     char *manifest;
-    uint8_t *memory; /* all file paths and contents */
-    struct record record, before;
+    uint8_t *memory;        /* all file paths and contents */
+    struct record record;   /* the version; then the function's record as it is written */
+    struct record before;   /* name "": there was none */
+    struct record_alias to; /* the alias that is to name the new version */
+    uint32_t canary_percent;
+    bool no_wait;
+    char version[SERVE_VERSION_BYTES];
     struct build_result build;
     enum rpc_status status;
     const char *reason;
@@ -137,7 +145,7 @@ static void version_name(struct record *record)
     struct record identity = *record;
     identity.version[0] = '\0';
     identity.created_unix_ms = 0;
-    char *text = record_print(&identity);
+    char *text = record_print_version(&identity);
     SHA256((const uint8_t *)text, strlen(text), digest);
     free(text);
     hex(digest, 8, record->version);
@@ -165,37 +173,96 @@ static void clash_entry(void *owner, const char *key, struct bytes value, uint64
     }
 }
 
-static bool store(struct deploy_job *job, struct broker *broker, struct bytes archive)
+/* The alias as it is to be: all for the new version, or its share beside the first one that is there. */
+static bool alias_shape(struct deploy_job *job)
+{
+    struct record_alias *to = &job->to;
+    const struct record_alias *now = record_alias(&job->before, job->alias);
+    *to = (struct record_alias){ .count = 1, .routes = { { .weight = 100 } } };
+    snprintf(to->name, sizeof to->name, "%s", job->alias);
+    memcpy(to->routes[0].version, job->version, sizeof job->version);
+    bool alone = now == NULL || now->count == 0 || strcmp(now->routes[0].version, job->version) == 0;
+    if (job->canary_percent == 0 || alone) {
+        return job->canary_percent == 0 || (now != NULL && now->count > 0) ||
+               refuse(job, RPC_STATUS_FAILED_PRECONDITION, "NO_VERSION_BESIDE",
+                      "a canary needs a version that the rest of the requests go to; deploy without it first");
+    }
+    to->count = 2;
+    to->routes[1] = to->routes[0];
+    to->routes[0] = now->routes[0];
+    to->routes[0].weight = 100 - job->canary_percent;
+    to->routes[1].weight = job->canary_percent;
+    return true;
+}
+
+static bool alias_equal(const struct record_alias *left, const struct record_alias *right)
+{
+    bool equal = left != NULL && left->count == right->count;
+    for (uint32_t i = 0; equal && i < left->count; i++) {
+        equal = left->routes[i].weight == right->routes[i].weight &&
+                strcmp(left->routes[i].version, right->routes[i].version) == 0;
+    }
+    return equal;
+}
+
+/* Turns the version's record into the function's. */
+static bool function_shape(struct deploy_job *job)
+{
+    const struct record version = job->record;
+    bool first = job->before.name[0] == '\0', live = strcmp(job->to.name, "live") == 0;
+    if (first) {
+        struct record_alias all = job->to;
+        snprintf(all.name, sizeof all.name, "live");
+        record_place_alias(&job->record, &all);
+        job->record.aliases[0] = all;
+    } else {
+        job->record = job->before;
+        if (live && job->to.count == 1) {
+            record_live(&job->record, &version);
+        }
+    }
+    return record_place_alias(&job->record, &job->to) ||
+           refuse(job, RPC_STATUS_RESOURCE_EXHAUSTED, "ALIASES_FULL",
+                  "a function has at most three aliases beside live; remove one by `stead function alias NAME --rm "
+                  "ALIAS`");
+}
+
+static bool artifact_store(struct deploy_job *job, struct broker *broker, struct bytes archive)
 {
     struct broker_error error;
     struct broker_object object;
-    struct clash clash = { .record = &job->record };
-    char name[128], key[SERVE_KEY_BYTES];
-    if (broker_kv_each(broker, BROKER_BUCKET_CONFIG, clash_entry, &clash, &error) != BROKER_OK) {
+    struct record stored;
+    char name[128];
+    bool upgraded = job->before.name[0] == '\0' || version_store(broker, &job->before, &error) == BROKER_OK;
+    if (!upgraded) {
         return refuse_broker(job, &error);
     }
-    if (clash.language[0] != '\0') {
-        snprintf(job->text, sizeof job->text,
-                 "a function of that name exists in language %s; names are unique across languages", clash.language);
-        job->status = RPC_STATUS_ALREADY_EXISTS;
-        job->reason = "NAME_TAKEN";
-        return false;
-    }
-    job->before = clash.before;
-    if (strcmp(clash.before.version, job->record.version) == 0) {
-        job->record = clash.before; /* The same code and settings: nothing to do. */
+    enum broker_status status = version_read(broker, &job->record, job->version, &stored, &error);
+    if (status == BROKER_OK) {
+        job->record.created_unix_ms = stored.created_unix_ms; /* Deployed before. */
         return true;
     }
-    jobs_object_name(&job->record, name);
-    if (broker_object_put(broker, BROKER_BUCKET_CODE, name, archive, &object, &error) != BROKER_OK) {
+    if (status != BROKER_NOT_FOUND) {
         return refuse_broker(job, &error);
     }
+    jobs_object_name(&job->record, name);
+    if (broker_object_put(broker, BROKER_BUCKET_CODE, name, archive, &object, &error) != BROKER_OK ||
+        version_store(broker, &job->record, &error) != BROKER_OK) {
+        return refuse_broker(job, &error);
+    }
+    return true;
+}
+
+static bool function_store(struct deploy_job *job, struct broker *broker)
+{
+    struct broker_error error;
+    char key[SERVE_KEY_BYTES];
     record_key(&job->record, key);
     char *value = record_print(&job->record);
     enum broker_status status =
-        clash.before.name[0] == '\0'
+        job->before.name[0] == '\0'
             ? broker_kv_create(broker, BROKER_BUCKET_CONFIG, key, bytes_of(value), &job->record.revision, &error)
-            : broker_kv_update(broker, BROKER_BUCKET_CONFIG, key, bytes_of(value), clash.before.revision,
+            : broker_kv_update(broker, BROKER_BUCKET_CONFIG, key, bytes_of(value), job->before.revision,
                                &job->record.revision, &error);
     free(value);
     if (status == BROKER_CONFLICT) {
@@ -203,6 +270,41 @@ static bool store(struct deploy_job *job, struct broker *broker, struct bytes ar
                       "somebody else deployed this function just now; try again");
     }
     return status == BROKER_OK || refuse_broker(job, &error);
+}
+
+static bool clash_check(struct deploy_job *job, struct broker *broker)
+{
+    struct broker_error error;
+    struct clash clash = { .record = &job->record };
+    if (broker_kv_each(broker, BROKER_BUCKET_CONFIG, clash_entry, &clash, &error) != BROKER_OK) {
+        return refuse_broker(job, &error);
+    }
+    if (clash.language[0] != '\0') {
+        char text[160];
+        snprintf(text, sizeof text, "a function of that name exists in language %s; names are unique across languages",
+                 clash.language);
+        return refuse(job, RPC_STATUS_ALREADY_EXISTS, "NAME_TAKEN", text);
+    }
+    job->before = clash.before;
+    return job->before.closing == CLOSING_OPEN || refuse(job, RPC_STATUS_FAILED_PRECONDITION, "FUNCTION_REMOVED",
+                                                         "the function is being removed; try again when it is gone");
+}
+
+static bool store(struct deploy_job *job, struct broker *broker, struct bytes archive)
+{
+    memcpy(job->version, job->record.version, sizeof job->version);
+    if (!clash_check(job, broker) || !alias_shape(job)) {
+        return false;
+    }
+    if (job->before.name[0] != '\0' && alias_equal(record_alias(&job->before, job->to.name), &job->to)) {
+        job->record = job->before; /* The same code and settings in the same place: nothing to do. */
+        return true;
+    }
+    if (!artifact_store(job, broker, archive) || !function_shape(job) || !function_store(job, broker)) {
+        return false;
+    }
+    versions_prune(broker, &job->record, (size_t)job->instance->config->functions_versions_kept);
+    return true;
 }
 
 static bool deploy_build(struct deploy_job *job, struct bytes archive)
@@ -258,6 +360,30 @@ static void deploy_free(struct deploy_job *job)
     free(job);
 }
 
+/* The version stands in a row of its own unless it is the first live one. */
+static void deploy_stored(struct deploy_job *job)
+{
+    struct instance *instance = job->instance;
+    const struct record_alias *alias = record_alias(&job->record, job->to.name);
+    struct change_wait wait = { .rpc_id = job->rpc_id, .reverts = true, .record = job->record, .before = job->before };
+    struct record built = job->record;
+    memcpy(wait.version, job->version, sizeof wait.version);
+    memcpy(built.version, job->version, sizeof built.version);
+    for (uint32_t i = 0; i < alias->count; i++) {
+        if (strcmp(alias->routes[i].version, job->version) == 0) {
+            record_row(&job->record, (size_t)(alias - job->record.aliases), i, wait.row);
+        }
+    }
+    functions_keep_build(instance, &built, &job->build);
+    job->build = (struct build_result){ .outcome = BUILD_DONE };
+    if (job->no_wait) {
+        admin_answer_record(instance, job->rpc_id, &built, "STORED");
+    } else {
+        wait_begin(instance, &wait);
+    }
+    jobs_records(instance, true);
+}
+
 static void deploy_done(void *argument, bool cancelled)
 {
     struct deploy_job *job = argument;
@@ -266,9 +392,8 @@ static void deploy_done(void *argument, bool cancelled)
         admin_status(instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN", "this instance is shutting down");
     } else if (job->status != RPC_STATUS_OK) {
         admin_status(instance, job->rpc_id, job->status, job->reason, job->text);
-    } else if (admin_wait(instance, job->rpc_id, &job->record, &job->before)) {
-        functions_deployed(instance, &job->record, &job->build);
-        job->build = (struct build_result){ .outcome = BUILD_DONE };
+    } else {
+        deploy_stored(job);
     }
     deploy_free(job);
 }
@@ -319,6 +444,15 @@ void deploy_start(struct instance *instance, uint64_t rpc_id, const struct rpc_d
     }
     job->instance = instance;
     job->rpc_id = rpc_id;
+    job->canary_percent = deploy->canary_percent;
+    job->no_wait = deploy->no_wait;
+    bool alias_good = alias_name_copy(deploy->alias.length == 0 ? bytes_of("live") : deploy->alias, job->alias);
+    if (!alias_good || deploy->canary_percent > 99) {
+        admin_status(instance, rpc_id, RPC_STATUS_INVALID_ARGUMENT, "INVALID_REQUEST",
+                     alias_good ? "canary_percent: 1 to 99" : "alias: a name like a function's");
+        deploy_free(job);
+        return;
+    }
     job->status = RPC_STATUS_INTERNAL;
     job->reason = "INTERNAL";
     if (!control_submit(instance->control, deploy_run, deploy_done, job)) {

@@ -9,6 +9,10 @@ typedef void perform(struct instance *instance, const struct effect *effect);
 static void perform_worker(struct instance *instance, const struct effect *effect)
 {
     uint32_t worker = effect->about.bits;
+    struct worker_side *side = &instance->workers[handle_index(effect->about)];
+    if (effect->kind != EFFECT_CANCEL && side->used && handle_equal(side->handle, effect->about)) {
+        lifecycle_worker(instance, side, PHASE_UNREGISTERED);
+    }
     switch (effect->kind) {
     case EFFECT_CANCEL:
         plugin_cancel(instance->plugins, worker, effect->stream);
@@ -33,6 +37,9 @@ static void perform_forget(struct instance *instance, const struct effect *effec
     case TABLE_WORKER:
         workers_forget(instance, effect->about);
         break;
+    case TABLE_DELIVERY:
+        instance->ran[handle_index(effect->about)][0] = '\0';
+        break;
     default:
         break;
     }
@@ -51,13 +58,8 @@ static void perform_reconnect(struct instance *instance, const struct effect *ef
 
 static void perform_state(struct instance *instance, const struct effect *effect)
 {
-    char subject[128], body[128];
-    const char *state = instance_state_name(effect->count);
-    snprintf(subject, sizeof subject, "function.status.%s", instance->name);
-    snprintf(body, sizeof body, "{\"instance\":\"%s\",\"state\":\"%s\"}", instance->name, state);
-    struct bus_publish publish = { .subject = subject, .body = bytes_of(body) };
-    bus_publish(instance->bus, &publish);
-    log_debug("serve", "instance state", LOG_TEXT("state", state));
+    lifecycle_instance(instance, instance_state_name(effect->count));
+    registry_changed(instance);
 }
 
 static void perform_stopped(struct instance *instance, const struct effect *effect)

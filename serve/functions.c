@@ -1,5 +1,6 @@
-/* Functions as this instance knows them: their records, their built versions, and what the core last said of them. The
- * records in the broker are the desired state; whatever differs is told to the core. */
+/* Functions as this instance knows them: their rows, their built versions, and what the core last said of them. The
+ * records in the broker are the desired state; whatever differs is told to the core. A function is one row of the core;
+ * each further version that its aliases name is another, a route of it. */
 #include "serve/jobs.h"
 
 #include <stdio.h>
@@ -16,94 +17,168 @@ struct function_side *function_side(struct instance *instance, struct handle han
     return side->used && handle_equal(side->handle, handle) ? side : NULL;
 }
 
-struct function_side *function_named(struct instance *instance, const char *name)
+struct function_side *function_named(struct instance *instance, const char *row)
 {
     for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
         struct function_side *side = &instance->functions[i];
-        if (side->used && strcmp(side->record.name, name) == 0) {
+        if (side->used && strcmp(side->row, row) == 0) {
             return side;
         }
     }
     return NULL;
 }
 
-static const struct program *program_find(const struct function_side *side, const char *version)
+bool function_routes(const struct instance *instance, const char *name, const char *version)
+{
+    for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
+        const struct function_side *side = &instance->functions[i];
+        if (side->used && side->state != FUNCTION_RETIRING && strcmp(side->record.name, name) == 0 &&
+            strcmp(side->record.version, version) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint8_t functions_alias(struct instance *instance, struct bytes name, struct bytes alias)
+{
+    char text[SERVE_NAME_BYTES], wanted[SERVE_NAME_BYTES];
+    if (alias.length == 0 || bytes_equal_text(alias, "live")) {
+        return ALIAS_LIVE;
+    }
+    if (name.length >= sizeof text || alias.length >= sizeof wanted) {
+        return ALIAS_UNKNOWN;
+    }
+    snprintf(text, sizeof text, "%.*s", (int)name.length, (const char *)name.at);
+    snprintf(wanted, sizeof wanted, "%.*s", (int)alias.length, (const char *)alias.at);
+    struct function_side *side = function_named(instance, text);
+    const struct record_alias *found = side == NULL ? NULL : record_alias(&side->record, wanted);
+    return found == NULL ? ALIAS_UNKNOWN : (uint8_t)(found - side->record.aliases);
+}
+
+/* -- programs ------------------------------------------------------------------------------------------------------ */
+
+const struct program *function_program(const struct function_side *side, const char *version)
 {
     const struct program *program = side->programs;
-    while (program != NULL && strcmp(program->version, version) != 0) {
+    while (program != NULL && strcmp(program->record.version, version) != 0) {
         program = program->next;
     }
     return program;
 }
 
-void functions_add_program(struct function_side *side, const char *version, struct build_result *build)
+static struct program *program_make(const struct record *record, struct build_result *build)
 {
-    struct program *program = program_find(side, version) == NULL ? calloc(1, sizeof *program) : NULL;
+    struct program *program = calloc(1, sizeof *program);
     if (program == NULL) {
         build_result_free(build);
-        return;
+        return NULL;
     }
-    memcpy(program->version, version, SERVE_VERSION_BYTES);
+    program->record = *record;
     program->build = *build;
-    program->next = side->programs;
-    side->programs = program;
+    return program;
 }
 
-/* The first effect about a function binds the core's row to the record that is being set. */
+static void program_add(struct function_side *side, struct program *program)
+{
+    if (program != NULL) {
+        program->next = side->programs;
+        side->programs = program;
+    }
+}
+
+static void programs_free(struct program *program)
+{
+    while (program != NULL) {
+        struct program *next = program->next;
+        build_result_free(&program->build);
+        free(program);
+        program = next;
+    }
+}
+
+/* Kept for the next row that is set with that version: the core asks at once. */
+void functions_keep_build(struct instance *instance, const struct record *record, struct build_result *build)
+{
+    programs_free(instance->kept);
+    instance->kept = program_make(record, build);
+}
+
+static void program_use_kept(struct instance *instance, struct function_side *side)
+{
+    struct program *kept = instance->kept;
+    bool fits = kept != NULL && strcmp(kept->record.version, side->record.version) == 0 &&
+                strcmp(kept->record.name, side->record.name) == 0;
+    if (fits && function_program(side, side->record.version) == NULL) {
+        instance->kept = NULL;
+        program_add(side, kept);
+    }
+}
+
+/* -- rows ---------------------------------------------------------------------------------------------------------- */
+
+/* The first effect about a function binds the core's row to the one that is being set. */
 static struct function_side *function_bind(struct instance *instance, struct handle handle)
 {
     struct function_side *side = function_side(instance, handle);
     if (side != NULL || instance->setting == NULL || handle_table(handle) != TABLE_FUNCTION) {
         return side;
     }
+    const struct row *row = instance->setting;
     side = &instance->functions[handle_index(handle)];
-    *side = (struct function_side){ .handle = handle, .used = true, .record = *instance->setting };
-    if (instance->setting_build != NULL) {
-        functions_add_program(side, side->record.version, instance->setting_build);
-        *instance->setting_build = (struct build_result){ .outcome = BUILD_DONE };
-    }
+    *side = (struct function_side){
+        .handle = handle, .used = true, .alias = row->alias, .weight = row->weight, .record = row->record
+    };
+    memcpy(side->row, row->text, sizeof side->row);
     return side;
 }
 
-void functions_set(struct instance *instance, const struct record *record)
+static bool row_is_route(const char *text)
 {
-    struct function_side *side = function_named(instance, record->name);
+    return strchr(text, '@') != NULL;
+}
+
+static bool served_here(const struct instance *instance, const struct record *record)
+{
+    enum build_language language;
+    return build_language_of_name(record->language, &language) && instance->serves[language];
+}
+
+static void function_set(struct instance *instance, const struct row *row)
+{
+    const struct record *record = &row->record;
+    struct function_side *side = function_named(instance, row->text);
     if (side != NULL) {
         side->record = *record;
+        side->weight = row->weight;
     }
     struct input input = instance_input(instance, INPUT_FUNCTION_SET);
-    input.as.function.name = key_of_text(instance, bytes_of(record->name));
+    input.as.function.name = key_of_text(instance, bytes_of(row->text));
     input.as.function.version = key_of_text(instance, bytes_of(record->version));
+    if (row_is_route(row->text)) {
+        input.as.function.of = key_of_text(instance, bytes_of(record->name));
+    }
     input.as.function.timeout_ns = (uint64_t)record->timeout_ns;
     input.as.function.keep_alive_ns = (uint64_t)record->keep_alive_ns;
     input.as.function.retries_max = (uint16_t)record->retries_max;
     input.as.function.concurrency = (uint16_t)record->concurrency;
     input.as.function.workers_max = (uint16_t)record->workers_max;
-    instance->setting = record;
+    input.as.function.alias = row->alias;
+    input.as.function.weight = row->weight;
+    input.as.function.closing = record->closing;
+    input.as.function.elsewhere = !served_here(instance, record);
+    instance->setting = row;
     instance_feed(instance, &input);
     instance->setting = NULL;
+    registry_changed(instance);
 }
 
-/* A version that was built here already: the core's build of it ends at once. */
-void functions_deployed(struct instance *instance, const struct record *record, struct build_result *build)
-{
-    struct function_side *side = function_named(instance, record->name);
-    if (side != NULL) {
-        functions_add_program(side, record->version, build);
-        functions_set(instance, record);
-        return;
-    }
-    instance->setting_build = build;
-    functions_set(instance, record);
-    instance->setting_build = NULL;
-    build_result_free(build);
-}
-
-void functions_unset(struct instance *instance, const char *name)
+static void function_unset(struct instance *instance, const char *row)
 {
     struct input input = instance_input(instance, INPUT_FUNCTION_REMOVED);
-    input.as.function.name = key_of_text(instance, bytes_of(name));
+    input.as.function.name = key_of_text(instance, bytes_of(row));
     instance_feed(instance, &input);
+    registry_changed(instance);
 }
 
 void functions_perform_state(struct instance *instance, const struct effect *effect)
@@ -120,11 +195,12 @@ void functions_perform_state(struct instance *instance, const struct effect *eff
     } else if (effect->count == FUNCTION_FAILED && side->message[0] == '\0') {
         snprintf(side->message, sizeof side->message, "%s", reason_meaning((enum reason)effect->code));
     }
-    log_info("system.plugin", "function state", LOG_TEXT("function", side->record.name),
+    log_info("system.plugin", "function state", LOG_TEXT("function", side->row),
              LOG_TEXT("language", side->record.language), LOG_TEXT("version", side->record.version),
              LOG_TEXT("state", function_state_name(effect->count)),
              LOG_TEXT("reason", reason_name((enum reason)effect->code)));
-    admin_state(instance, side, ready);
+    registry_changed(instance);
+    wait_check(instance);
 }
 
 static void built(struct instance *instance, uint64_t operation, enum reason reason)
@@ -136,16 +212,16 @@ static void built(struct instance *instance, uint64_t operation, enum reason rea
     instance_feed(instance, &input);
 }
 
-void functions_built(struct instance *instance, uint64_t operation, const char *name, const char *version,
+void functions_built(struct instance *instance, uint64_t operation, const struct record *record,
                      struct build_result *build, enum reason reason)
 {
-    struct function_side *side = function_named(instance, name);
+    struct function_side *side = function_side(instance, operation_owner(operation));
     if (side == NULL) {
         build_result_free(build);
         return;
     }
-    if (reason == REASON_NONE) {
-        functions_add_program(side, version, build);
+    if (reason == REASON_NONE && function_program(side, record->version) == NULL) {
+        program_add(side, program_make(record, build));
     } else {
         memcpy(side->message, build->message, sizeof side->message);
         build_result_free(build);
@@ -162,7 +238,8 @@ void functions_perform_build(struct instance *instance, const struct effect *eff
     }
     side->state = FUNCTION_BUILDING;
     side->message[0] = '\0';
-    if (program_find(side, side->record.version) != NULL) {
+    program_use_kept(instance, side);
+    if (function_program(side, side->record.version) != NULL) {
         built(instance, effect->operation, REASON_NONE);
         return;
     }
@@ -185,14 +262,23 @@ void functions_forget(struct instance *instance, struct handle handle)
     }
     char consumer[SERVE_KEY_BYTES];
     record_consumer(&side->record, consumer);
-    bus_forget_consumer(instance->bus, BROKER_STREAM_REQUESTS, consumer);
-    while (side->programs != NULL) {
-        struct program *program = side->programs;
-        side->programs = program->next;
-        build_result_free(&program->build);
-        free(program);
+    if (!row_is_route(side->row)) {
+        bus_forget_consumer(instance->bus, BROKER_STREAM_REQUESTS, consumer);
     }
+    programs_free(side->programs);
+    side->programs = NULL;
     side->used = false;
+    registry_changed(instance);
+}
+
+void functions_stop(struct instance *instance)
+{
+    for (uint32_t i = 0; instance->functions != NULL && i < SERVE_FUNCTIONS_MAX; i++) {
+        programs_free(instance->functions[i].programs);
+        instance->functions[i].programs = NULL;
+    }
+    programs_free(instance->kept);
+    instance->kept = NULL;
 }
 
 bool functions_settled(const struct instance *instance)
@@ -206,29 +292,46 @@ bool functions_settled(const struct instance *instance)
     return true;
 }
 
-/* What the records say now against what is known: changes and removals go to the core. */
-void functions_reconcile(struct instance *instance, const struct record *records, size_t count)
+static bool row_known(const struct function_side *side, const struct row *row)
+{
+    return side != NULL && side->state != FUNCTION_RETIRING && side->weight == row->weight &&
+           side->record.closing == row->record.closing && strcmp(side->record.version, row->record.version) == 0;
+}
+
+static void rows_set(struct instance *instance, const struct row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct function_side *side = function_named(instance, rows[i].text);
+        if (!row_known(side, &rows[i])) {
+            function_set(instance, &rows[i]);
+        } else if (side->record.revision != rows[i].record.revision) {
+            side->record = rows[i].record; /* Its aliases, at most: nothing that the core decides by. */
+            registry_changed(instance);
+        }
+        side = function_named(instance, rows[i].text);
+        if (side != NULL) {
+            side->seen = true;
+        }
+    }
+}
+
+static void rows_unset(struct instance *instance, bool routes)
+{
+    for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
+        struct function_side *side = &instance->functions[i];
+        if (side->used && !side->seen && side->state != FUNCTION_RETIRING && row_is_route(side->row) == routes) {
+            function_unset(instance, side->row);
+        }
+    }
+}
+
+void functions_reconcile(struct instance *instance, const struct row *rows, size_t count)
 {
     for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
         instance->functions[i].seen = false;
     }
-    for (size_t i = 0; i < count; i++) {
-        struct function_side *side = function_named(instance, records[i].name);
-        bool known =
-            side != NULL && side->state != FUNCTION_RETIRING && strcmp(side->record.version, records[i].version) == 0;
-        if (!known) {
-            functions_set(instance, &records[i]);
-        }
-        side = function_named(instance, records[i].name);
-        if (side != NULL) {
-            side->seen = true;
-            side->record.revision = records[i].revision;
-        }
-    }
-    for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
-        struct function_side *side = &instance->functions[i];
-        if (side->used && !side->seen && side->state != FUNCTION_RETIRING) {
-            functions_unset(instance, side->record.name);
-        }
-    }
+    rows_set(instance, rows, count);
+    rows_unset(instance, true);
+    rows_unset(instance, false);
+    wait_check(instance);
 }

@@ -34,12 +34,15 @@ enum {
     SERVE_WORKERS_MAX = 512,
     SERVE_CALLS_MAX = 4096,
     SERVE_DELIVERIES_MAX = 4096 + SERVE_FUNCTIONS_MAX,
-    SERVE_DEPLOYS_MAX = 64,
+    SERVE_WAITS_MAX = 64,
     SERVE_QUEUE_MAX = 4096, /* inputs that effects caused and that wait for their step */
     SERVE_NAME_BYTES = 64,
     SERVE_LANGUAGE_BYTES = 16,
     SERVE_KEY_BYTES = SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES + 1,
     SERVE_VERSION_BYTES = 17, /* 16 hex digits */
+    SERVE_ALIASES_MAX = RPC_ALIASES_MAX,
+    SERVE_ROUTES_MAX = RPC_ROUTES_MAX,
+    SERVE_ROW_BYTES = 2 * SERVE_NAME_BYTES + SERVE_VERSION_BYTES + 2,
     SERVE_ID_BYTES = CLOUDEVENTS_REQUEST_ID_BYTES_MAX + 1,
 };
 
@@ -62,14 +65,19 @@ struct pending {
     uint32_t counted; /* handle whose result was counted */
 };
 
-/* One built version of a function: how to start its process. */
-struct program {
+/* How requests of an alias are divided. */
+struct record_route {
     char version[SERVE_VERSION_BYTES];
-    struct build_result build;
-    struct program *next;
+    uint32_t weight;
+};
+struct record_alias {
+    char name[SERVE_NAME_BYTES]; /* "" is a free place */
+    struct record_route routes[SERVE_ROUTES_MAX];
+    uint32_t count;
 };
 
-/* The desired state of one function as its record says. */
+/* One version, and, in a function's record, what the function is to be. A version never changes; a function's record
+ * holds all of its first live version, so that older instances can run it without knowing of anything else. */
 struct record {
     char language[SERVE_LANGUAGE_BYTES];
     char name[SERVE_NAME_BYTES];
@@ -78,13 +86,33 @@ struct record {
     int64_t created_unix_ms;
     int64_t timeout_ns, keep_alive_ns, memory_bytes;
     uint32_t retries_max, concurrency, workers_max;
-    char env[2048];     /* NAME=value lines */
-    char command[1024]; /* of bin: program and arguments, a line each; "" is main */
+    char env[2048];                                 /* NAME=value lines */
+    char command[1024];                             /* of bin: program and arguments, a line each; "" is main */
+    struct record_alias aliases[SERVE_ALIASES_MAX]; /* an alias keeps its place; the first is `live` */
+    char previous[SERVE_VERSION_BYTES];             /* what was live before */
+    uint8_t closing;                                /* enum closing */
     uint64_t revision;
+};
+
+/* What one row of the core's functions is to be: a function ("hello"), or a share of its requests on another version
+ * ("hello@live#0b464216f447271f"). */
+struct row {
+    char text[SERVE_ROW_BYTES];
+    uint8_t alias, weight;
+    struct record record; /* of the version; of the function itself if it is no route */
+};
+
+/* One built version of a function: how to start its process. */
+struct program {
+    struct record record; /* of the version, as it was when it was built */
+    struct build_result build;
+    struct program *next;
 };
 
 struct function_side {
     struct handle handle;
+    char row[SERVE_ROW_BYTES];
+    uint8_t alias, weight;
     struct record record; /* the newest that was given to the core */
     struct program *programs;
     uint32_t state; /* enum function_state, as the core announced it last */
@@ -92,23 +120,28 @@ struct function_side {
     char message[BUILD_MESSAGE_BYTES_MAX];      /* why the last version failed */
     struct metrics_series *ends[END_COUNT];     /* results by outcome, looked up once */
     struct metrics_series *executions, *starts; /* how long they took */
+    uint64_t closing_ns;                        /* when it was first seen to close */
     bool used, seen;
 };
 
 struct worker_side {
     struct handle handle;
     uint32_t function;
-    uint32_t calls;    /* sent and not answered */
+    uint32_t calls; /* sent and not answered */
+    uint8_t phase;  /* enum phase: how far others were told */
+    char version[SERVE_VERSION_BYTES];
     uint64_t since_ns; /* when the process was asked for; then, when the call that runs began */
     bool used;
 };
 
-/* A deploy whose caller waits for the new version to take over. */
-struct deploy_wait {
+/* A caller who waits until a version serves here, or until a function is gone. */
+struct change_wait {
     uint64_t rpc_id;
-    bool used;
-    struct record record;
-    struct record before; /* put back if the new version does not start; name "" if there was none */
+    bool used, removal, reverts;
+    char row[SERVE_ROW_BYTES];
+    char version[SERVE_VERSION_BYTES]; /* that is to serve in the row */
+    struct record record;              /* of the function, as it was written */
+    struct record before;              /* put back if the new version does not start; name "" if there was none */
 };
 
 /* status.c's own: what the HTTP server refers to. */
@@ -135,7 +168,7 @@ struct instance {
     struct metrics *metrics;
     struct status status;
     struct core *core;
-    struct loop_timer *deadline, *tick, *provision_retry;
+    struct loop_timer *deadline, *tick, *provision_retry, *housekeeping;
     struct loop_wake *rpc_wake, *signal_wake;
     struct effects *effects;
     struct input *queue; /* ring */
@@ -148,13 +181,18 @@ struct instance {
     uint64_t sweep_until; /* last sequence of the queue at the newest connection; 0: nothing to sweep */
     struct call_side *calls, *calls_by_rpc;
     struct pending *pending_calls, *pending_deliveries;
-    const struct record *setting; /* the record that is being told to the core */
-    struct build_result *setting_build;
-    const char *answering_id; /* request id of the call that is being submitted, for a refusal at once */
+    const struct row *setting; /* the row that is being told to the core */
+    struct program *kept;      /* built before the core asked for it */
+    const char *answering_id;  /* request id of the call that is being submitted, for a refusal at once */
     int64_t stream_created_ns;
     struct function_side *functions;
     struct worker_side *workers;
-    struct deploy_wait deploys[SERVE_DEPLOYS_MAX];
+    char (*ran)[SERVE_VERSION_BYTES]; /* by row of the core's deliveries: the version that ran it last */
+    struct change_wait *waits;        /* SERVE_WAITS_MAX */
+    uint64_t registry_due_ns;         /* when others are told what changed here; 0: nothing did */
+    uint64_t registry_told_ns, status_events;
+    int64_t started_unix_ms;
+    uint32_t closing_checks; /* jobs under way that look whether a function may go */
     bool serves[BUILD_LANGUAGE_COUNT];
     char nats_url[256], nats_shown[256]; /* shown: without user and password, for logs and the ports file */
     char answer_prefix[128];             /* _INBOX.stead.<instance>.answer. */
@@ -213,35 +251,89 @@ struct reason_answer {
 };
 struct reason_answer reason_answer(enum reason reason);
 
-/* functions.c: records and their side table; record.c: their form */
+/* functions.c: the rows of the core and their side table */
 struct function_side *function_side(struct instance *instance, struct handle handle);
-struct function_side *function_named(struct instance *instance, const char *name);
-void functions_set(struct instance *instance, const struct record *record);
-void functions_unset(struct instance *instance, const char *name);
-void functions_deployed(struct instance *instance, const struct record *record, struct build_result *build);
-void functions_add_program(struct function_side *side, const char *version,
-                           struct build_result *build); /* takes build */
-void functions_built(struct instance *instance, uint64_t operation, const char *name, const char *version,
+/* By the text of its row: a function's is its name. */
+struct function_side *function_named(struct instance *instance, const char *row);
+/* Whether the version stands in any row of the function now. */
+bool function_routes(const struct instance *instance, const char *name, const char *version);
+/* The place of an alias of the function; "" is `live`; ALIAS_UNKNOWN. */
+uint8_t functions_alias(struct instance *instance, struct bytes name, struct bytes alias);
+/* A version that was built here already, so that the core's build of it ends at once; takes `build`. */
+void functions_keep_build(struct instance *instance, const struct record *record, struct build_result *build);
+/* The program of that version, or NULL. */
+const struct program *function_program(const struct function_side *side, const char *version);
+void functions_built(struct instance *instance, uint64_t operation, const struct record *record,
                      struct build_result *build, enum reason reason);
-void functions_reconcile(struct instance *instance, const struct record *records, size_t count);
+/* Makes the core's rows what `rows` says: all of them, functions before their routes. */
+void functions_reconcile(struct instance *instance, const struct row *rows, size_t count);
 void functions_perform_state(struct instance *instance, const struct effect *effect);
 void functions_perform_build(struct instance *instance, const struct effect *effect);
 void functions_perform_consumer(struct instance *instance, const struct effect *effect);
 void functions_forget(struct instance *instance, struct handle handle);
+void functions_stop(struct instance *instance); /* frees what they hold */
 bool functions_settled(const struct instance *instance);
+/* record.c: records in the broker's buckets */
 bool record_parse(struct bytes json, struct record *ret_record);
 char *record_print(const struct record *record); /* free() */
-/* The record's key in its bucket, and the name of the function's consumer. */
+/* Without what a function's record has beside its live version. */
+char *record_print_version(const struct record *record);
+/* The record's key in its bucket, that of a version, and the name of the function's consumer. */
 void record_key(const struct record *record, char ret_key[SERVE_KEY_BYTES]);
+void record_version_key(const struct record *record, const char *version, char ret_key[SERVE_ROW_BYTES]);
 void record_consumer(const struct record *record, char ret_consumer[SERVE_KEY_BYTES]);
+/* The text of the row that serves that route: the function's own for the first live one. */
+void record_row(const struct record *record, size_t alias, size_t route, char ret_text[SERVE_ROW_BYTES]);
+/* NULL if there is none of that name ("" is live). */
+struct record_alias *record_alias(struct record *record, const char *name);
+/* Takes over what belongs to a version; aliases and all that is the function's stays. */
+void record_adopt_version(struct record *record, const struct record *version);
 
 /* admin.c: the admin service */
 void admin_request(struct instance *instance, const struct rpc_request *request);
-/* The caller waits until the version serves or fails; false (and answered) if too many wait. */
-bool admin_wait(struct instance *instance, uint64_t rpc_id, const struct record *record, const struct record *before);
-void admin_state(struct instance *instance, const struct function_side *side, bool ready);
 void admin_status(struct instance *instance, uint64_t rpc_id, enum rpc_status status, const char *reason,
                   const char *text);
+/* One function as Deploy and the like answer it. */
+void admin_answer_function(struct instance *instance, uint64_t rpc_id, const struct function_side *side);
+/* One that this instance need not know (any more), with a word for its state. */
+void admin_answer_record(struct instance *instance, uint64_t rpc_id, const struct record *record, const char *state);
+/* The function that the request names; NULL, and answered, if there is none. */
+struct function_side *admin_find(struct instance *instance, const struct rpc_request *request);
+
+/* waits.c: callers who wait for a change; false (and answered) if too many do */
+bool wait_begin(struct instance *instance, const struct change_wait *wait);
+void wait_check(struct instance *instance);                 /* something changed: answers those who need wait no more */
+void wait_gone(struct instance *instance, uint64_t rpc_id); /* the caller is */
+
+/* versions.c: what moves aliases between stored versions; removal.c: closes a function and removes it */
+void versions_list(struct instance *instance, const struct rpc_request *request);
+void versions_rollback(struct instance *instance, const struct rpc_request *request);
+void versions_alias(struct instance *instance, const struct rpc_request *request);
+void removal_start(struct instance *instance, const struct rpc_request *request);
+bool removal_tick(struct instance *instance); /* looks after functions that are closing; false if there is none */
+
+/* registry.c: what others know of this instance */
+void registry_changed(struct instance *instance); /* soon told */
+void registry_tick(struct instance *instance);
+
+/* lifecycle.c: events on function.status.<instance>. A process is registered, initialising, ready, active,
+ * unregistered and shut down, in this order; what is left out is told before what follows it. */
+enum phase {
+    PHASE_NONE,
+    PHASE_REGISTERED,
+    PHASE_INITIALISING,
+    PHASE_READY,
+    PHASE_ACTIVE,
+    PHASE_UNREGISTERED,
+    PHASE_SHUTDOWN,
+    PHASE_COUNT
+};
+void lifecycle_worker(struct instance *instance, struct worker_side *worker, enum phase phase);
+void lifecycle_instance(struct instance *instance, const char *state);
+
+/* rollout.c: what this instance knows of the others */
+void rollout_function(struct instance *instance, const struct rpc_request *request);
+void rollout_instances(struct instance *instance, const struct rpc_request *request);
 
 /* provision.c: the link and what must exist on the broker */
 void provision_start(struct instance *instance);

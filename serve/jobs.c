@@ -99,7 +99,7 @@ static void build_done(void *argument, bool cancelled)
 {
     struct build_job *job = argument;
     if (!cancelled) {
-        functions_built(job->instance, job->operation, job->record.name, job->record.version, &job->build, job->reason);
+        functions_built(job->instance, job->operation, &job->record, &job->build, job->reason);
     }
     free(job);
 }
@@ -112,7 +112,7 @@ void jobs_build(struct instance *instance, uint64_t operation, const struct reco
     }
     if (job == NULL || !control_submit(instance->control, build_run, build_done, job)) {
         struct build_result none = { .message = "too many jobs are waiting on this instance" };
-        functions_built(instance, operation, record->name, record->version, &none, REASON_RUNTIME_UNAVAILABLE);
+        functions_built(instance, operation, record, &none, REASON_RUNTIME_UNAVAILABLE);
         free(job);
     }
 }
@@ -178,10 +178,27 @@ struct records_job {
     struct instance *instance;
     bool force, changed, good;
     uint64_t sequence_seen, sequence;
-    struct record *list;
+    struct row *list; /* functions first, then their routes */
     size_t count, capacity;
     struct broker_error error;
 };
+
+static struct row *row_add(struct records_job *job)
+{
+    if (job->count == job->capacity) {
+        size_t capacity = job->capacity == 0 ? 16 : job->capacity * 2;
+        struct row *grown = realloc(job->list, capacity * sizeof *grown);
+        if (grown == NULL) {
+            job->good = false;
+            return NULL;
+        }
+        job->list = grown;
+        job->capacity = capacity;
+    }
+    struct row *row = &job->list[job->count++];
+    *row = (struct row){ .weight = 100 };
+    return row;
+}
 
 static void record_entry(void *owner, const char *key, struct bytes value, uint64_t revision)
 {
@@ -191,18 +208,53 @@ static void record_entry(void *owner, const char *key, struct bytes value, uint6
         log_warn("system.config", "unreadable record of a function, ignored", LOG_TEXT("key", key));
         return;
     }
-    if (job->count == job->capacity) {
-        size_t capacity = job->capacity == 0 ? 16 : job->capacity * 2;
-        struct record *grown = realloc(job->list, capacity * sizeof *grown);
-        if (grown == NULL) {
-            job->good = false;
-            return;
-        }
-        job->list = grown;
-        job->capacity = capacity;
+    struct row *row = row_add(job);
+    if (row != NULL) {
+        record.revision = revision;
+        row->record = record;
+        record_row(&record, 0, 0, row->text);
     }
-    record.revision = revision;
-    job->list[job->count++] = record;
+}
+
+static bool version_read(struct records_job *job, struct broker *broker, const struct record *function,
+                         const char *version, struct record *ret_record)
+{
+    char key[SERVE_ROW_BYTES];
+    uint8_t *value = NULL;
+    size_t length = 0;
+    uint64_t revision;
+    record_version_key(function, version, key);
+    enum broker_status status =
+        broker_kv_get(broker, BROKER_BUCKET_VERSIONS, key, &value, &length, &revision, &job->error);
+    bool good = status == BROKER_OK && record_parse((struct bytes){ value, length }, ret_record);
+    free(value);
+    if (status != BROKER_OK && status != BROKER_NOT_FOUND) {
+        job->good = false; /* It may be there: read all of it again. */
+    } else if (!good) {
+        log_warn("system.config", "an alias names a version that is not stored; its share stays with the others",
+                 LOG_TEXT("version", key));
+    }
+    return good;
+}
+
+/* A row for each version but the first live one that an alias of the function divides its requests among. */
+static void routes_add(struct records_job *job, struct broker *broker, size_t function)
+{
+    struct record record = job->list[function].record, version;
+    for (size_t alias = 0; alias < SERVE_ALIASES_MAX && job->good; alias++) {
+        for (size_t i = alias == 0 ? 1 : 0; i < record.aliases[alias].count; i++) {
+            const struct record_route *route = &record.aliases[alias].routes[i];
+            struct row *row = version_read(job, broker, &record, route->version, &version) ? row_add(job) : NULL;
+            if (row == NULL) {
+                continue;
+            }
+            row->alias = (uint8_t)alias;
+            row->weight = (uint8_t)route->weight;
+            row->record = record;
+            record_adopt_version(&row->record, &version);
+            record_row(&record, alias, i, row->text);
+        }
+    }
 }
 
 static void records_run(void *argument)
@@ -219,6 +271,10 @@ static void records_run(void *argument)
     if (job->changed) {
         job->good =
             broker_kv_each(broker, BROKER_BUCKET_CONFIG, record_entry, job, &job->error) == BROKER_OK && job->good;
+    }
+    size_t functions = job->count;
+    for (size_t i = 0; job->changed && job->good && i < functions; i++) {
+        routes_add(job, broker, i);
     }
 }
 

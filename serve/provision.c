@@ -10,7 +10,7 @@ enum { RETRY_NS = 1000000000 };
 #define ATTEMPTS_TTL_NS  (24 * INT64_C(3600000000000))
 #define DEAD_TTL_NS      (7 * 24 * INT64_C(3600000000000))
 #define LEASE_TTL_NS     INT64_C(10000000000)
-#define INSTANCES_TTL_NS INT64_C(60000000000)
+#define INSTANCES_TTL_NS INT64_C(15000000000) /* told anew every 5 s (registry.c) */
 
 struct provision_job {
     struct instance *instance;

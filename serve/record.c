@@ -1,5 +1,9 @@
-/* A function's record in the bucket function-config: JSON with a schema version, read and written by cJSON (it holds no
- * event data and no number above 2^53). */
+/* Records in the broker's buckets: JSON with a schema version, read and written by cJSON (they hold no event data and no
+ * number above 2^53).
+ *
+ * function-config <language>.<name>: what a function is to be, that is its first live version with all settings, and the
+ * aliases that divide its requests. function-versions <language>.<name>.<version>: a stored version; it never changes.
+ * Within a schema members are only added: who does not know them ignores them. */
 #include "serve/instance.h"
 
 #include <cjson/cJSON.h>
@@ -26,6 +30,107 @@ static int64_t number_get(const cJSON *json, const char *name, int64_t least, in
     return value < (double)least ? least : value > (double)most ? most : (int64_t)value;
 }
 
+/* -- aliases ------------------------------------------------------------------------------------------------------- */
+
+static const char *const closings[] = { "", "drain", "end" };
+
+static bool routes_parse(const cJSON *list, struct record_alias *alias)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list)
+    {
+        struct record_route *route = &alias->routes[alias->count];
+        if (alias->count == SERVE_ROUTES_MAX || !text_get(item, "version", route->version, sizeof route->version) ||
+            route->version[0] == '\0') {
+            return false;
+        }
+        route->weight = (uint32_t)number_get(item, "weight", 0, 100);
+        alias->count++;
+    }
+    return alias->count > 0;
+}
+
+/* A record without aliases is one of an older instance, or of a version: all of `live` is its version's. */
+static bool aliases_parse(const cJSON *json, struct record *record)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(json, "aliases"), *item;
+    struct record_alias *live = &record->aliases[0];
+    cJSON_ArrayForEach(item, list)
+    {
+        int64_t place = number_get(item, "place", 0, INT32_MAX);
+        struct record_alias alias = { .count = 0 };
+        if (place >= SERVE_ALIASES_MAX || !text_get(item, "name", alias.name, sizeof alias.name) ||
+            !routes_parse(cJSON_GetObjectItemCaseSensitive(item, "routes"), &alias)) {
+            return false;
+        }
+        record->aliases[place] = alias;
+    }
+    bool stale = strcmp(live->routes[0].version, record->version) != 0; /* An older instance deployed since. */
+    if (live->count == 0 || stale) {
+        *live = (struct record_alias){ .name = "live", .count = 1, .routes = { { .weight = 100 } } };
+        memcpy(live->routes[0].version, record->version, sizeof record->version);
+    }
+    return true;
+}
+
+static void aliases_print(cJSON *json, const struct record *record)
+{
+    cJSON *list = cJSON_AddArrayToObject(json, "aliases");
+    for (int place = 0; place < SERVE_ALIASES_MAX; place++) {
+        const struct record_alias *alias = &record->aliases[place];
+        if (alias->name[0] == '\0') {
+            continue;
+        }
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "name", alias->name);
+        cJSON_AddNumberToObject(item, "place", place);
+        cJSON *routes = cJSON_AddArrayToObject(item, "routes");
+        for (uint32_t i = 0; i < alias->count; i++) {
+            cJSON *route = cJSON_CreateObject();
+            cJSON_AddStringToObject(route, "version", alias->routes[i].version);
+            cJSON_AddNumberToObject(route, "weight", alias->routes[i].weight);
+            cJSON_AddItemToArray(routes, route);
+        }
+        cJSON_AddItemToArray(list, item);
+    }
+}
+
+struct record_alias *record_alias(struct record *record, const char *name)
+{
+    const char *wanted = name[0] == '\0' ? "live" : name;
+    for (int place = 0; place < SERVE_ALIASES_MAX; place++) {
+        if (strcmp(record->aliases[place].name, wanted) == 0) {
+            return &record->aliases[place];
+        }
+    }
+    return NULL;
+}
+
+/* -- records ------------------------------------------------------------------------------------------------------- */
+
+static void settings_parse(const cJSON *json, struct record *record)
+{
+    text_get(json, "env", record->env, sizeof record->env);
+    text_get(json, "command", record->command, sizeof record->command);
+    record->created_unix_ms = number_get(json, "createdUnixMs", 0, (int64_t)1 << 52);
+    record->timeout_ns = number_get(json, "timeoutMs", 1, 3600000) * 1000000;
+    record->keep_alive_ns = number_get(json, "keepAliveMs", 0, (int64_t)7 * 86400000) * 1000000;
+    record->memory_bytes = number_get(json, "memoryBytes", 0, (int64_t)1 << 50);
+    record->retries_max = (uint32_t)number_get(json, "maxRetries", 0, 100);
+    record->concurrency = (uint32_t)number_get(json, "concurrency", 1, 1024);
+    record->workers_max = (uint32_t)number_get(json, "maxWorkers", 1, 1024);
+}
+
+static void closing_parse(const cJSON *json, struct record *record)
+{
+    char word[16] = "";
+    text_get(json, "closing", word, sizeof word);
+    for (uint8_t i = 0; i < sizeof closings / sizeof closings[0]; i++) {
+        record->closing = strcmp(word, closings[i]) == 0 ? i : record->closing;
+    }
+    text_get(json, "previous", record->previous, sizeof record->previous);
+}
+
 bool record_parse(struct bytes text, struct record *ret_record)
 {
     cJSON *json = cJSON_ParseWithLength((const char *)text.at, text.length);
@@ -35,24 +140,17 @@ bool record_parse(struct bytes text, struct record *ret_record)
                 text_get(json, "name", record.name, sizeof record.name) &&
                 text_get(json, "version", record.version, sizeof record.version) &&
                 text_get(json, "digest", record.digest, sizeof record.digest) &&
-                cloudevents_function_name_valid(bytes_of(record.name));
+                cloudevents_function_name_valid(bytes_of(record.name)) && aliases_parse(json, &record);
     if (good) {
-        text_get(json, "env", record.env, sizeof record.env);
-        text_get(json, "command", record.command, sizeof record.command);
-        record.created_unix_ms = number_get(json, "createdUnixMs", 0, (int64_t)1 << 52);
-        record.timeout_ns = number_get(json, "timeoutMs", 1, 3600000) * 1000000;
-        record.keep_alive_ns = number_get(json, "keepAliveMs", 0, (int64_t)7 * 86400000) * 1000000;
-        record.memory_bytes = number_get(json, "memoryBytes", 0, (int64_t)1 << 50);
-        record.retries_max = (uint32_t)number_get(json, "maxRetries", 0, 100);
-        record.concurrency = (uint32_t)number_get(json, "concurrency", 1, 1024);
-        record.workers_max = (uint32_t)number_get(json, "maxWorkers", 1, 1024);
+        settings_parse(json, &record);
+        closing_parse(json, &record);
         *ret_record = record;
     }
     cJSON_Delete(json);
     return good;
 }
 
-char *record_print(const struct record *record)
+static cJSON *version_print(const struct record *record)
 {
     int64_t timeout_ms = record->timeout_ns / 1000000, keep_alive_ms = record->keep_alive_ns / 1000000;
     cJSON *json = cJSON_CreateObject();
@@ -72,10 +170,45 @@ char *record_print(const struct record *record)
     if (record->command[0] != '\0') {
         cJSON_AddStringToObject(json, "command", record->command);
     }
+    return json;
+}
+
+static char *print_and_free(cJSON *json)
+{
     char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     return text;
 }
+
+char *record_print_version(const struct record *record)
+{
+    return print_and_free(version_print(record));
+}
+
+char *record_print(const struct record *record)
+{
+    cJSON *json = version_print(record);
+    aliases_print(json, record);
+    if (record->previous[0] != '\0') {
+        cJSON_AddStringToObject(json, "previous", record->previous);
+    }
+    if (record->closing != CLOSING_OPEN) {
+        cJSON_AddStringToObject(json, "closing", closings[record->closing]);
+    }
+    return print_and_free(json);
+}
+
+void record_adopt_version(struct record *record, const struct record *version)
+{
+    struct record adopted = *version;
+    memcpy(adopted.aliases, record->aliases, sizeof adopted.aliases);
+    memcpy(adopted.previous, record->previous, sizeof adopted.previous);
+    adopted.closing = record->closing;
+    adopted.revision = record->revision;
+    *record = adopted;
+}
+
+/* -- names --------------------------------------------------------------------------------------------------------- */
 
 void record_key(const struct record *record, char ret_key[SERVE_KEY_BYTES])
 {
@@ -85,4 +218,19 @@ void record_key(const struct record *record, char ret_key[SERVE_KEY_BYTES])
 void record_consumer(const struct record *record, char ret_consumer[SERVE_KEY_BYTES])
 {
     snprintf(ret_consumer, SERVE_KEY_BYTES, "%s-%s", record->language, record->name);
+}
+
+void record_version_key(const struct record *record, const char *version, char ret_key[SERVE_ROW_BYTES])
+{
+    snprintf(ret_key, SERVE_ROW_BYTES, "%s.%s.%s", record->language, record->name, version);
+}
+
+void record_row(const struct record *record, size_t alias, size_t route, char ret_text[SERVE_ROW_BYTES])
+{
+    if (alias == 0 && route == 0) {
+        snprintf(ret_text, SERVE_ROW_BYTES, "%s", record->name);
+        return;
+    }
+    snprintf(ret_text, SERVE_ROW_BYTES, "%s@%s#%s", record->name, record->aliases[alias].name,
+             record->aliases[alias].routes[route].version);
 }

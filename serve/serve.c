@@ -16,6 +16,7 @@ enum {
     EXIT_CONFIGURATION = 78,
     CLOCK_TICKS = 10,
     TICK_NS = 1000000000,
+    HOUSEKEEPING_NS = 50000000,
     CLOSING_GRACE_NS = 1000000000
 };
 
@@ -59,12 +60,23 @@ static void instance_tick(void *owner)
         provision_start(instance);
         return;
     }
+    instance_housekeeping(instance);
     if (control_pending(instance->control) < 8) {
         jobs_records(instance, false);
         if (instance->ticks % CLOCK_TICKS == 0) {
             provision_sample_clock(instance);
             jobs_sweep(instance);
         }
+    }
+}
+
+/* What others are to know of us, and functions that are to go: more often than the tick while there is something. */
+static void instance_housekeeping(void *owner)
+{
+    struct instance *instance = owner;
+    registry_tick(instance);
+    if (removal_tick(instance) || instance->registry_due_ns != 0) {
+        loop_timer_arm(instance->housekeeping, HOUSEKEEPING_NS);
     }
 }
 
@@ -130,23 +142,18 @@ static bool core_start(struct instance *instance)
     instance->pending_deliveries = calloc(SERVE_DELIVERIES_MAX, sizeof *instance->pending_deliveries);
     instance->functions = calloc(SERVE_FUNCTIONS_MAX, sizeof *instance->functions);
     instance->workers = calloc(SERVE_WORKERS_MAX, sizeof *instance->workers);
+    instance->ran = calloc(SERVE_DELIVERIES_MAX, sizeof *instance->ran);
+    instance->waits = calloc(SERVE_WAITS_MAX, sizeof *instance->waits);
     instance->blobs = blob_store_create(4 * SERVE_DELIVERIES_MAX, (size_t)instance->config->limits_buffer_bytes);
     return instance->effects != NULL && instance->queue != NULL && instance->calls != NULL &&
            instance->pending_calls != NULL && instance->pending_deliveries != NULL && instance->functions != NULL &&
-           instance->workers != NULL && instance->blobs != NULL;
+           instance->workers != NULL && instance->ran != NULL && instance->waits != NULL && instance->blobs != NULL;
 }
 
 static void core_stop(struct instance *instance)
 {
     HASH_CLEAR(hh, instance->calls_by_rpc);
-    for (uint32_t i = 0; instance->functions != NULL && i < SERVE_FUNCTIONS_MAX; i++) {
-        while (instance->functions[i].programs != NULL) {
-            struct program *program = instance->functions[i].programs;
-            instance->functions[i].programs = program->next;
-            build_result_free(&program->build);
-            free(program);
-        }
-    }
+    functions_stop(instance);
     blob_store_free(instance->blobs);
     free(instance->effects);
     free(instance->queue);
@@ -155,6 +162,8 @@ static void core_stop(struct instance *instance)
     free(instance->pending_deliveries);
     free(instance->functions);
     free(instance->workers);
+    free(instance->ran);
+    free(instance->waits);
     free(instance->core);
 }
 
@@ -265,6 +274,7 @@ static bool loop_start(struct instance *instance)
            loop_timer_create(instance->loop, instance_deadline, instance, &instance->deadline) == 0 &&
            loop_timer_create(instance->loop, instance_tick, instance, &instance->tick) == 0 &&
            loop_timer_create(instance->loop, instance_provision_again, instance, &instance->provision_retry) == 0 &&
+           loop_timer_create(instance->loop, instance_housekeeping, instance, &instance->housekeeping) == 0 &&
            loop_wake_create(instance->loop, calls_receive, instance, &instance->rpc_wake) == 0 &&
            loop_wake_create(instance->loop, instance_signalled, instance, &instance->signal_wake) == 0 &&
            loop_turn_add(instance->loop, LOOP_TURN_DECIDE, instance_turn, instance) == 0;
@@ -331,6 +341,9 @@ static void signals_start(struct instance *instance)
 static int instance_start(struct instance *instance)
 {
     char error[512] = "out of memory or descriptors";
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    instance->started_unix_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     name_instance(instance);
     find_sdk(instance);
     if (!make_folders(instance)) {
@@ -364,7 +377,8 @@ static void instance_stop(struct instance *instance)
     status_stop(instance);
     if (instance->loop != NULL) {
         loop_turn_remove(instance->loop, LOOP_TURN_DECIDE, instance_turn, instance);
-        struct loop_timer *const timers[] = { instance->deadline, instance->tick, instance->provision_retry };
+        struct loop_timer *const timers[] = { instance->deadline, instance->tick, instance->provision_retry,
+                                              instance->housekeeping };
         for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
             loop_timer_free(timers[i]);
         }

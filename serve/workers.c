@@ -20,7 +20,7 @@ static const struct program *worker_program(struct instance *instance, const str
                                             struct key version)
 {
     const struct program *program = function->programs;
-    while (program != NULL && !key_equal(key_of_text(instance, bytes_of(program->version)), version)) {
+    while (program != NULL && !key_equal(key_of_text(instance, bytes_of(program->record.version)), version)) {
         program = program->next;
     }
     return program;
@@ -50,22 +50,27 @@ void workers_perform_start(struct instance *instance, const struct effect *effec
         worker_failed(instance, effect->about, REASON_PLUGIN_NOT_STARTED);
         return;
     }
-    char function_text[SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES], environment[sizeof function->record.env];
+    const struct record *record = &program->record; /* Not the function's: that may be a later version's by now. */
+    char function_text[SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES], environment[sizeof record->env];
     const char *list[ENVIRONMENT_MAX + 1];
-    snprintf(function_text, sizeof function_text, "%s/%s", function->record.language, function->record.name);
-    memcpy(environment, function->record.env, sizeof environment);
+    memcpy(side->version, record->version, sizeof side->version);
+    lifecycle_worker(instance, side, PHASE_REGISTERED);
+    snprintf(function_text, sizeof function_text, "%s/%s", record->language, record->name);
+    memcpy(environment, record->env, sizeof environment);
     environment_split(environment, list);
     struct plugin_program start = { .argv = (const char *const *)program->build.argv,
                                     .env = list,
                                     .function = function_text,
-                                    .version = program->version,
-                                    .memory_bytes_max = (uint64_t)function->record.memory_bytes };
+                                    .version = record->version,
+                                    .memory_bytes_max = (uint64_t)record->memory_bytes };
     int error = plugin_start(instance->plugins, effect->about.bits, &start);
     if (error != 0) {
         log_warn("function.exec", "worker could not be started", LOG_TEXT("function", function_text),
                  LOG_TEXT("error", strerror(-error)));
         worker_failed(instance, effect->about, REASON_PLUGIN_NOT_STARTED);
+        return;
     }
+    lifecycle_worker(instance, side, PHASE_INITIALISING);
 }
 
 void workers_perform_execute(struct instance *instance, const struct effect *effect)
@@ -81,6 +86,8 @@ void workers_perform_execute(struct instance *instance, const struct effect *eff
     struct worker_side *side = &instance->workers[handle_index(effect->about)];
     side->since_ns = side->calls == 0 ? loop_now_ns() : side->since_ns;
     side->calls++;
+    lifecycle_worker(instance, side, PHASE_ACTIVE);
+    memcpy(instance->ran[handle_index(effect->other)], side->version, SERVE_VERSION_BYTES);
     event_buffer_attribute_text(&control, ":request-id", request_id);
     event_buffer_attribute_text(&control, ":function", function);
     event_buffer_attribute_u64(&control, ":attempt", effect->count);
@@ -224,8 +231,11 @@ void workers_event(void *owner, const struct plugin_event *event)
     bool known = side->used && side->handle.bits == event->worker;
     if (known && event->kind == PLUGIN_READY) {
         status_measure_start(instance, side);
+        lifecycle_worker(instance, side, PHASE_READY);
     } else if (known && (event->kind == PLUGIN_RESULT || event->kind == PLUGIN_ERROR)) {
         status_measure_execution(instance, side);
+    } else if (known && event->kind == PLUGIN_EXITED) {
+        lifecycle_worker(instance, side, PHASE_SHUTDOWN);
     }
     switch (event->kind) {
     case PLUGIN_READY:

@@ -25,6 +25,7 @@
 #define BROKER_STREAM_RESULTS   "function-results"
 #define BROKER_STREAM_DEAD      "function-dead"
 #define BROKER_BUCKET_CONFIG    "function-config"
+#define BROKER_BUCKET_VERSIONS  "function-versions"
 #define BROKER_BUCKET_ATTEMPTS  "function-attempts"
 #define BROKER_BUCKET_LEASE     "function-lease"
 #define BROKER_BUCKET_STATE     "function-state"

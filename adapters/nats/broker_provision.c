@@ -146,6 +146,7 @@ enum broker_status broker_provision(struct broker *broker, const struct broker_p
         results_config(provision),
         dead_config(provision),
         bucket_config(provision, BROKER_BUCKET_CONFIG, 5, 0),
+        bucket_config(provision, BROKER_BUCKET_VERSIONS, 1, 0),
         bucket_config(provision, BROKER_BUCKET_ATTEMPTS, 1, provision->attempts_ttl_ns),
         bucket_config(provision, BROKER_BUCKET_LEASE, 1, provision->lease_ttl_ns),
         bucket_config(provision, BROKER_BUCKET_STATE, 2, 0),

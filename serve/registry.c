@@ -1,0 +1,139 @@
+/* What this instance tells the others about itself: one record, state.<instance>, in the bucket function-instances. It
+ * is written soon after something changed and every few seconds, since the bucket forgets what is not written again;
+ * so whoever is in it lives. Deploys and rollbacks that wait for all instances read it (rollout.c).
+ *
+ * A function's entry says which revision of its record is in force here, and how many calls still run on versions that
+ * no alias names any more. Writing is a publish that nobody waits for: a lost one is made up for by the next. */
+#include "serve/instance.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REGISTRY_SCHEMA = 1 };
+#define SOON_NS  UINT64_C(30000000)
+#define AGAIN_NS UINT64_C(5000000000)
+
+void registry_changed(struct instance *instance)
+{
+    if (instance->registry_due_ns == 0) {
+        instance->registry_due_ns = loop_now_ns() + SOON_NS;
+        loop_timer_arm(instance->housekeeping, SOON_NS);
+    }
+}
+
+static uint32_t calls_outdated(const struct instance *instance, const char *name)
+{
+    uint32_t calls = 0;
+    for (uint32_t i = 0; i < SERVE_WORKERS_MAX; i++) {
+        const struct worker_side *worker = &instance->workers[i];
+        bool ours =
+            worker->used && worker->calls > 0 && strcmp(instance->functions[worker->function].record.name, name) == 0;
+        calls += ours && !function_routes(instance, name, worker->version) ? worker->calls : 0;
+    }
+    return calls;
+}
+
+/* The least advanced of a function's rows speaks for it. */
+static const struct function_side *slowest_row(const struct instance *instance, const struct function_side *function)
+{
+    static const uint8_t order[FUNCTION_COUNT] = {
+        [FUNCTION_FAILED] = 4, [FUNCTION_BUILDING] = 3, [FUNCTION_PROBING] = 2, [FUNCTION_READY] = 1
+    };
+    const struct function_side *slowest = function;
+    for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
+        const struct function_side *side = &instance->functions[i];
+        bool row =
+            side->used && side->state != FUNCTION_RETIRING && strcmp(side->record.name, function->record.name) == 0;
+        if (row && order[side->state] > order[slowest->state]) {
+            slowest = side;
+        }
+    }
+    return slowest;
+}
+
+static void function_add(const struct instance *instance, cJSON *functions, const struct function_side *function)
+{
+    const struct function_side *row = slowest_row(instance, function);
+    cJSON *entry = cJSON_AddObjectToObject(functions, function->record.name);
+    uint32_t outdated = calls_outdated(instance, function->record.name);
+    cJSON_AddNumberToObject(entry, "revision", (double)function->record.revision);
+    cJSON_AddStringToObject(entry, "state", function_state_name(row->state));
+    if (row->message[0] != '\0') {
+        char text[200];
+        snprintf(text, sizeof text, "%.199s", row->message);
+        cJSON_AddStringToObject(entry, "message", text);
+    }
+    if (outdated > 0) {
+        cJSON_AddNumberToObject(entry, "outdated", outdated);
+    }
+}
+
+static cJSON *registry_print(const struct instance *instance)
+{
+    struct core_view view;
+    core_view(instance->core, &view);
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "schema", REGISTRY_SCHEMA);
+    cJSON_AddStringToObject(json, "instance", instance->name);
+    cJSON_AddStringToObject(json, "state", instance_state_name(view.instance));
+    cJSON_AddNumberToObject(json, "startedUnixMs", (double)instance->started_unix_ms);
+    cJSON_AddStringToObject(json, "version", STEAD_VERSION);
+    cJSON_AddNumberToObject(json, "slots", (double)instance->config->service_slots);
+    cJSON_AddNumberToObject(json, "running", view.running);
+    cJSON *languages = cJSON_AddArrayToObject(json, "languages");
+    for (int language = 0; language < BUILD_LANGUAGE_COUNT; language++) {
+        if (instance->serves[language]) {
+            cJSON_AddItemToArray(languages, cJSON_CreateString(build_language_name((enum build_language)language)));
+        }
+    }
+    cJSON *functions = cJSON_AddObjectToObject(json, "functions");
+    for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
+        const struct function_side *side = &instance->functions[i];
+        if (side->used && side->state != FUNCTION_RETIRING && strcmp(side->row, side->record.name) == 0) {
+            function_add(instance, functions, side);
+        }
+    }
+    return json;
+}
+
+static bool any_outdated(const struct instance *instance)
+{
+    for (uint32_t i = 0; i < SERVE_WORKERS_MAX; i++) {
+        const struct worker_side *worker = &instance->workers[i];
+        if (worker->used && worker->calls > 0 &&
+            !function_routes(instance, instance->functions[worker->function].record.name, worker->version)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void registry_write(struct instance *instance)
+{
+    char subject[160];
+    cJSON *json = registry_print(instance);
+    char *text = cJSON_PrintUnformatted(json);
+    cJSON_Delete(json);
+    snprintf(subject, sizeof subject, "$KV." BROKER_BUCKET_INSTANCES ".state.%s", instance->name);
+    struct bus_publish publish = { .subject = subject, .body = bytes_of(text == NULL ? "{}" : text) };
+    if (text != NULL) {
+        bus_publish(instance->bus, &publish);
+    }
+    cJSON_free(text);
+}
+
+void registry_tick(struct instance *instance)
+{
+    uint64_t now = loop_now_ns();
+    bool due = instance->registry_due_ns != 0 && instance->registry_due_ns <= now;
+    if (instance->link_fed && (due || now - instance->registry_told_ns >= AGAIN_NS)) {
+        instance->registry_told_ns = now;
+        instance->registry_due_ns = 0;
+        registry_write(instance);
+        if (any_outdated(instance)) {
+            registry_changed(instance); /* Nothing else tells when the last of them has ended. */
+        }
+    }
+}
