@@ -22,10 +22,21 @@
 #define RPC_METHODS(X)                                                                                                 \
     X(RPC_PATH_EXECUTE, RPC_METHOD_REQUEST, RPC_EXECUTE)                                                               \
     X(RPC_PATH_EXECUTE_BARE, RPC_METHOD_REQUEST, RPC_EXECUTE)                                                          \
+    X(RPC_PATH_SUBMIT, RPC_METHOD_REQUEST, RPC_SUBMIT)                                                                 \
+    X(RPC_PATH_SUBMIT_BARE, RPC_METHOD_REQUEST, RPC_SUBMIT)                                                            \
+    X(RPC_PATH_RESULT, RPC_METHOD_REQUEST, RPC_RESULT)                                                                 \
+    X(RPC_PATH_RESULT_BARE, RPC_METHOD_REQUEST, RPC_RESULT)                                                            \
+    X(RPC_PATH_CANCEL, RPC_METHOD_REQUEST, RPC_CANCEL)                                                                 \
+    X(RPC_PATH_CANCEL_BARE, RPC_METHOD_REQUEST, RPC_CANCEL)                                                            \
     X(RPC_PATH_DEPLOY, RPC_METHOD_REQUEST, RPC_DEPLOY)                                                                 \
     X(RPC_PATH_LIST, RPC_METHOD_REQUEST, RPC_LIST)                                                                     \
     X(RPC_PATH_GET, RPC_METHOD_REQUEST, RPC_GET)                                                                       \
     X(RPC_PATH_REMOVE, RPC_METHOD_REQUEST, RPC_REMOVE)                                                                 \
+    X(RPC_PATH_VERSIONS, RPC_METHOD_REQUEST, RPC_VERSIONS)                                                             \
+    X(RPC_PATH_ROLLBACK, RPC_METHOD_REQUEST, RPC_ROLLBACK)                                                             \
+    X(RPC_PATH_ALIAS, RPC_METHOD_REQUEST, RPC_ALIAS)                                                                   \
+    X(RPC_PATH_ROLLOUT, RPC_METHOD_REQUEST, RPC_ROLLOUT)                                                               \
+    X(RPC_PATH_INSTANCES, RPC_METHOD_REQUEST, RPC_INSTANCES)                                                           \
     X(RPC_PATH_CHECK, RPC_METHOD_CHECK, RPC_EXECUTE)                                                                   \
     X(RPC_PATH_WATCH, RPC_METHOD_WATCH, RPC_EXECUTE)
 
@@ -157,6 +168,9 @@ struct rpc_server {
     _Atomic uint64_t count_calls, count_refused_load, count_refused_invalid, count_unknown, count_cancelled;
     _Atomic uint32_t in_flight;
 };
+
+/* rpc_box.c: a copy of an answer on its way to the gRPC thread; NULL if out of memory. Loop thread. */
+struct rpc_answer_box *rpc_box_new(const struct rpc_answer *answer);
 
 /* rpc_call.c: the life of a call. gRPC thread only. */
 void rpc_call_await(struct rpc_door *door, const struct rpc_method *method); /* asks gRPC for the next such call */

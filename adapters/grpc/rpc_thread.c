@@ -15,7 +15,8 @@
 #include "adapters/grpc/rpc_library.h"
 
 enum {
-    WAITING_CALLS_BUSY = 16, /* requests kept outstanding for ExecuteFunction; more would cost in gRPC's tag lists */
+    WAITING_CALLS_BUSY =
+        16, /* requests kept outstanding for ExecuteFunction and SubmitFunction; more would cost in gRPC's tag lists */
     WAITING_CALLS_OTHER = 2,
     TICK_NS = 250 * 1000 * 1000,
     METADATA_BYTES_MAX = 16 * 1024,
@@ -72,7 +73,8 @@ bool rpc_door_open(struct rpc_server *server, struct rpc_door *door, bool reads_
     grpc_server_start(door->grpc);
     server->doors_open++;
     for (size_t i = 0; i < RPC_METHOD_COUNT; i++) {
-        bool busy = rpc_methods[i].type == RPC_METHOD_REQUEST && rpc_methods[i].kind == RPC_EXECUTE;
+        bool busy = rpc_methods[i].type == RPC_METHOD_REQUEST &&
+                    (rpc_methods[i].kind == RPC_EXECUTE || rpc_methods[i].kind == RPC_SUBMIT);
         for (int n = 0; n < (busy ? WAITING_CALLS_BUSY : WAITING_CALLS_OTHER); n++)
             rpc_call_await(door, &rpc_methods[i]);
     }
