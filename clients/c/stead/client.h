@@ -38,10 +38,10 @@ typedef struct stead_client_event stead_client_event;
 
 /* Zero-initialise it; what is 0 takes the default. */
 typedef struct stead_client_settings {
-    const char *address;   /* "host:port" or "unix:/path"; else $STEAD_ADDR, else 127.0.0.1:7600 */
-    uint32_t connections;  /* size of the pool, 2; at most 64. A call takes the one with the fewest calls in flight */
-    int32_t retries;       /* of an UNAVAILABLE call, 7; -1: none */
-    int64_t keepalive_ms;  /* silence, with calls in flight, after which a connection is probed, 30000; -1: never */
+    const char *address;  /* "host:port" or "unix:/path"; else $STEAD_ADDR, else 127.0.0.1:7600 */
+    uint32_t connections; /* size of the pool, 2; at most 64. A call takes the one with the fewest calls in flight */
+    int32_t retries;      /* of an UNAVAILABLE call, 7; -1: none */
+    int64_t keepalive_ms; /* silence, with calls in flight, after which a connection is probed, 30000; -1: never */
 } stead_client_settings;
 
 /* Connects at the first call. NULL settings are all defaults. NULL: out of memory or more than 64 connections. */
@@ -120,7 +120,7 @@ typedef struct stead_client_reply {
     const char *status_name; /* "NOT_FOUND" */
     const char *reason;      /* a word of the error table; "" if Stead did not give this status */
     int64_t retry_after_ms;  /* after which trying again may help; -1 if Stead did not say */
-    bool not_started;        /* Stead itself answered each attempt with UNAVAILABLE: the function certainly did not start
+    bool not_started; /* Stead itself answered each attempt with UNAVAILABLE: the function certainly did not start
                                 and will not. False is no promise */
     const stead_client_violation *violations; /* what is wrong in the request */
     size_t violation_count;

@@ -26,7 +26,6 @@ function channelOptions(keepalive, more) {
     'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
     'grpc.max_send_message_length': MESSAGE_BYTES_MAX,
     'grpc.initial_reconnect_backoff_ms': DELAY,
-    'grpc.min_reconnect_backoff_ms': DELAY,
     'grpc.max_reconnect_backoff_ms': DELAY_MAX,
   };
   if (keepalive > 0) Object.assign(options, { 'grpc.keepalive_time_ms': keepalive, 'grpc.keepalive_timeout_ms': 20000 });
