@@ -258,6 +258,16 @@ static bool rpc_start(struct instance *instance, char *ret_error, size_t error_s
                                           .event_bytes_max = (size_t)config->limits_event_bytes,
                                           /* The core caps by grpc.maxDeadline, which may change. */
                                           .deadline_ns_max = config->results_retention_ns,
+                                          .body_ns_max = config->grpc_body_timeout_ns,
+                                          .calls_per_connection_max = (uint32_t)config->grpc_calls_per_connection_max,
+                                          .keepalive_ns = config->grpc_keepalive_ns,
+                                          .keepalive_timeout_ns = config->grpc_keepalive_timeout_ns,
+                                          /* 0 would take the adapter's default; a nanosecond allows any pings */
+                                          .ping_interval_ns_min = config->grpc_ping_interval_ns_min > 0
+                                                                      ? config->grpc_ping_interval_ns_min
+                                                                      : 1,
+                                          .connection_age_ns_max = config->grpc_connection_age_ns_max,
+                                          .reflection = config->grpc_reflection,
                                           .wake = rpc_woken,
                                           .owner = instance };
     instance->rpc = rpc_server_start(&options, ret_error, error_size);

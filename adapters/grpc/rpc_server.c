@@ -13,6 +13,7 @@
 #include "adapters/cloudevents/cloudevents.h"
 #include "adapters/grpc/rpc_accept.h"
 #include "adapters/grpc/rpc_library.h"
+#include "proto/descriptors.h"
 
 #define SECOND_NS ((int64_t)1000000000)
 
@@ -23,6 +24,10 @@ enum {
     QUOTA_BYTES_DEFAULT = 128 * 1024 * 1024,
     ENCODE_BYTES_MAX = 16 * 1024 * 1024,
     BODY_SECONDS_DEFAULT = 30,
+    CALLS_PER_CONNECTION_DEFAULT = 128,
+    KEEPALIVE_SECONDS_DEFAULT = 120,
+    KEEPALIVE_TIMEOUT_SECONDS_DEFAULT = 20,
+    PING_INTERVAL_SECONDS_MIN_DEFAULT = 10,
 };
 
 static struct rpc_server_options options_filled(const struct rpc_server_options *given)
@@ -44,6 +49,14 @@ static struct rpc_server_options options_filled(const struct rpc_server_options 
         options.quota_bytes = QUOTA_BYTES_DEFAULT;
     if (!options.body_ns_max)
         options.body_ns_max = BODY_SECONDS_DEFAULT * SECOND_NS;
+    if (!options.calls_per_connection_max)
+        options.calls_per_connection_max = CALLS_PER_CONNECTION_DEFAULT;
+    if (!options.keepalive_ns)
+        options.keepalive_ns = KEEPALIVE_SECONDS_DEFAULT * SECOND_NS;
+    if (!options.keepalive_timeout_ns)
+        options.keepalive_timeout_ns = KEEPALIVE_TIMEOUT_SECONDS_DEFAULT * SECOND_NS;
+    if (!options.ping_interval_ns_min)
+        options.ping_interval_ns_min = PING_INTERVAL_SECONDS_MIN_DEFAULT * SECOND_NS;
     return options;
 }
 
@@ -96,6 +109,7 @@ static struct rpc_server *server_new(const struct rpc_server_options *given)
     server->options = options_filled(given);
     rpc_decoder_init(&server->decoder, server->options.event_bytes_max, server->options.deploy_bytes_max);
     rpc_arena_init(&server->encode_arena, ENCODE_BYTES_MAX);
+    rpc_descriptors_init(&server->descriptors, (struct bytes){ stead_descriptors, stead_descriptors_length });
     size_t calls = server->options.in_flight_max;
     if (rpc_slots_init(server) && ring_init(&server->requests, 2 * calls, given->wake, given->owner) &&
         ring_init(&server->answers, calls, thread_wake, server))
