@@ -27,6 +27,7 @@ bench: ## measure, ours beside a baseline that does the same hops without Stead
 	@bench/run
 
 install: release ## install into PREFIX (/usr/local) below DESTDIR
+	@ci/build release libstead libstead_archive
 	@cmake --install build/release --prefix "$(PREFIX)"
 
 asan: ## unit tests with the address and undefined-behaviour sanitizers

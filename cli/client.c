@@ -39,6 +39,10 @@ static const struct {
 } reasons[] = {
     { "EVENT_TOO_LARGE", EXIT_USAGE, "send less, or raise limits.eventSize and the broker's max_payload" },
     { "BUILD_FAILED", EXIT_SAID_NO, "nothing was changed; deploy again when it builds" },
+    { "RESULT_NOT_FOUND", EXIT_TRY_AGAIN, "to wait for it: stead result ID --wait" },
+    { "REQUEST_NOT_FOUND", EXIT_USAGE, "it has ended and is no longer kept, or was never accepted" },
+    { "ALREADY_ENDED", EXIT_SAID_NO, "what it ended with: stead result ID" },
+    { "ALIAS_NOT_FOUND", EXIT_USAGE, "what there is: stead function alias FUNCTION" },
 };
 
 const char *client_address(const struct arguments *arguments)
@@ -106,7 +110,7 @@ static const char *advice_for(const struct rpc_reply *reply)
 }
 
 /* "stead: NAME: <message> (NOT_FOUND, FUNCTION_NOT_FOUND)" and, below, the fields that are at fault. */
-static void refusal_say(const struct rpc_reply *reply, const char *name)
+static void refusal_say(const struct rpc_reply *reply, const char *name, const char *advice)
 {
     fprintf(stderr, "%sstead:%s %s%s", say_colour(stderr, COLOUR_RED), say_colour(stderr, COLOUR_NONE),
             name == NULL ? "" : name, name == NULL ? "" : ": ");
@@ -126,13 +130,18 @@ static void refusal_say(const struct rpc_reply *reply, const char *name)
         say_text(stderr, reply->violations[i].value);
         fputs("\n", stderr);
     }
-    const char *advice = advice_for(reply);
     if (advice != NULL) {
         fprintf(stderr, "       %s\n", advice);
     }
 }
 
 int client_refused(const struct arguments *arguments, struct rpc_reply *reply, const char *name)
+{
+    return client_refused_with(arguments, reply, name, NULL);
+}
+
+int client_refused_with(const struct arguments *arguments, struct rpc_reply *reply, const char *name,
+                        const char *advice)
 {
     if (reply == NULL) {
         say_error("out of memory");
@@ -146,7 +155,7 @@ int client_refused(const struct arguments *arguments, struct rpc_reply *reply, c
     if (arguments_has(arguments, "json")) {
         refusal_json(reply);
     }
-    refusal_say(reply, name);
+    refusal_say(reply, name, advice != NULL ? advice : advice_for(reply));
     int code = client_exit_code(reply);
     rpc_reply_free(reply);
     return code;

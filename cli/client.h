@@ -17,5 +17,8 @@ int client_exit_code(const struct rpc_reply *reply);
 /* Says why a call was refused and what to do, and frees the reply, which may be NULL (out of memory). Gives the exit
  * code. `name` is the function it was about, or NULL. */
 int client_refused(const struct arguments *arguments, struct rpc_reply *reply, const char *name);
+/* The same with what to do, where the command knows better than the table of statuses. */
+int client_refused_with(const struct arguments *arguments, struct rpc_reply *reply, const char *name,
+                        const char *advice);
 
 #endif

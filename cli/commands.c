@@ -8,14 +8,17 @@
 #include "cli/doctor.h"
 #include "cli/function.h"
 #include "cli/help.h"
+#include "cli/instances.h"
 #include "cli/invoke.h"
 #include "cli/man.h"
 #include "cli/new.h"
 #include "cli/plugin_check.h"
+#include "cli/result.h"
 #include "cli/sdk.h"
 #include "cli/settings.h"
 #include "cli/sim.h"
 #include "cli/version.h"
+#include "cli/versions.h"
 
 #define NO_OPTION                                                                                                      \
     {                                                                                                                  \
@@ -50,6 +53,24 @@
         "set", 's', "KEY=VALUE", "any key of the configuration; may be repeated"                                       \
     }
 
+#define OPTION_WAIT                                                                                                    \
+    {                                                                                                                  \
+        "wait", 'w', NULL, "until every instance has it ready and runs nothing older"                                  \
+    }
+#define OPTION_TIMEOUT(otherwise)                                                                                      \
+    {                                                                                                                  \
+        "timeout", 0, "TIME", "how long to wait, such as 500ms or 5s; " otherwise " otherwise"                         \
+    }
+
+#define OPTIONS_EVENT                                                                                                  \
+    { "data", 'd', "DATA", "the event's data: text, @FILE, or - for stdin" },                                          \
+        { "content-type", 0, "TYPE", "of the data; JSON, text or bytes by content otherwise" },                        \
+        { "type", 't', "TYPE", "the event's type; stead.invoke.v1 otherwise" },                                        \
+        { "source", 0, "SOURCE", "the event's source; stead:cli otherwise" },                                          \
+    {                                                                                                                  \
+        "id", 0, "ID", "the event's id; the same id and source again get the first result"                             \
+    }
+
 #define LANGUAGES "bin|c|go|js|python"
 
 static const struct option dev_options[] = {
@@ -75,17 +96,29 @@ static const struct option serve_options[] = {
 static const struct option deploy_options[] = {
     { "name", 'n', "FUNCTION", "name of the function; the manifest's or the folder's otherwise" },
     { "language", 'l', LANGUAGES, "told by content otherwise" },
+    OPTION_WAIT,
+    { "canary", 0, "PERCENT", "give the new version this share of the requests, 1 to 99" },
+    { "alias", 0, "ALIAS", "move this alias instead of live" },
+    OPTION_TIMEOUT("5m"),
     OPTION_ADDR,
     OPTION_JSON,
     NO_OPTION,
 };
 static const struct option invoke_options[] = {
-    { "data", 'd', "DATA", "the event's data: text, @FILE, or - for stdin" },
-    { "content-type", 0, "TYPE", "of the data; JSON, text or bytes by content otherwise" },
-    { "type", 't', "TYPE", "the event's type; stead.invoke.v1 otherwise" },
-    { "source", 0, "SOURCE", "the event's source; stead:cli otherwise" },
-    { "id", 0, "ID", "the event's id; the same id and source again get the first result" },
-    { "timeout", 0, "TIME", "how long to wait, such as 500ms or 5s; 30s otherwise" },
+    OPTIONS_EVENT, OPTION_TIMEOUT("30s"), OPTION_ADDR, OPTION_JSON, NO_OPTION,
+};
+static const struct option submit_options[] = { OPTIONS_EVENT, OPTION_TIMEOUT("10s"), OPTION_ADDR, OPTION_JSON,
+                                                NO_OPTION };
+static const struct option result_options[] = {
+    { "wait", 'w', NULL, "until there is one" }, OPTION_TIMEOUT("30s"), OPTION_ADDR, OPTION_JSON, NO_OPTION
+};
+static const struct option move_options[] = { OPTION_WAIT, OPTION_TIMEOUT("2m"), OPTION_ADDR, OPTION_JSON, NO_OPTION };
+static const struct option alias_options[] = {
+    { "rm", 0, "ALIAS", "remove this one" }, OPTION_WAIT, OPTION_TIMEOUT("2m"), OPTION_ADDR, OPTION_JSON, NO_OPTION
+};
+static const struct option remove_options[] = {
+    { "now", 0, NULL, "end queued requests as failed instead of running them" },
+    OPTION_TIMEOUT("2m"),
     OPTION_ADDR,
     OPTION_JSON,
     NO_OPTION,
@@ -159,19 +192,44 @@ const struct command commands[] = {
       "built\n"
       "and runs. If it does not build, the compiler's message is shown and the version before goes on. A stead.yaml in "
       "it is\n"
-      "optional.",
-      "stead deploy hello", deploy_options, false, deploy_run, NULL },
+      "optional. With `--wait` it ends when every instance has the new version, or one has failed.",
+      "stead deploy hello --wait", deploy_options, false, deploy_run, NULL },
     { "invoke", "FUNCTION[@ALIAS]", 1, 1, "Call a function and print its answer",
       "Only the body of the answer goes to stdout, byte for byte; id, time and attempts go to stderr. An error of the\n"
       "function itself is exit code 1.",
       "stead invoke stats -d '{\"values\": [1, 2, 3]}'", invoke_options, false, invoke_run, NULL },
+    { "submit", "FUNCTION[@ALIAS]", 1, 1, "Hand in a request and print its id",
+      "Answers as soon as the broker has stored the request. The id alone goes to stdout.",
+      "id=$(stead submit stats -d '{\"values\": [1, 2, 3]}')", submit_options, false, submit_run, NULL },
+    { "result", "ID", 1, 1, "Print the result of a request",
+      "Whoever made the request, and by whichever door. Only the body goes to stdout; if there is none yet, the exit "
+      "code is\n"
+      "75, and 1 if it did not succeed.",
+      "stead result 5f2c7a --wait", result_options, false, result_run, NULL },
+    { "cancel", "ID", 1, 1, "End a request that is queued or running",
+      "Its result is then `cancelled`. Exit code 1 if it has ended already.", "stead cancel 5f2c7a", admin_options,
+      false, cancel_run, NULL },
     { "function ls", "", 0, 0, "List what is deployed", NULL, "stead function ls --json", list_options, false,
       function_ls_run, NULL },
     { "function get", "FUNCTION", 1, 1, "Show one function", NULL, "stead function get stats", admin_options, false,
       function_get_run, NULL },
+    { "function versions", "FUNCTION", 1, 1, "List the versions that are kept",
+      "The newest first, with the aliases that name each and the weight of each that does not get all.",
+      "stead function versions stats", admin_options, false, function_versions_run, NULL },
+    { "function rollback", "FUNCTION [VERSION]", 1, 2, "Give callers a version from before",
+      "The one that was live before, if none is named. Nothing is built. After `--wait`, no call runs on another "
+      "version.",
+      "stead function rollback stats --wait", move_options, false, function_rollback_run, NULL },
+    { "function alias", "FUNCTION [ALIAS VERSION[=WEIGHT]...]", 1, ARGUMENTS_MAX, "List or set aliases",
+      "Callers get `live`, or name another: stats@beta. An alias divides its requests among up to four versions by "
+      "weights\n"
+      "that sum up to 100.",
+      "stead function alias stats live 1f3a=90 77c0=10", alias_options, false, function_alias_run, NULL },
     { "function rm", "FUNCTION", 1, 1, "Remove a function",
-      "Refused while requests of it are queued or running. Stored results stay until they expire.",
-      "stead function rm stats", admin_options, false, function_rm_run, NULL },
+      "New calls are refused, queued ones end first. Stored results stay until they expire.", "stead function rm stats",
+      remove_options, false, function_rm_run, NULL },
+    { "instance ls", "", 0, 0, "List the live instances", NULL, "stead instance ls --json", admin_options, false,
+      instance_ls_run, NULL },
     { "sim run", "", 0, 0, "Play one simulated world",
       "Real cores against a modelled broker, workers, clients and faults; the same seed is the same run everywhere.",
       "stead sim run --seed 42 --trace", sim_run_options, false, NULL, sim_raw },

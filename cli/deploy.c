@@ -5,23 +5,46 @@
 #include "adapters/loop/loop.h"
 #include "cli/client.h"
 #include "cli/document.h"
+#include "cli/request.h"
+#include "cli/rollout.h"
 #include "cli/say.h"
+#include "cli/versions.h"
 
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXAMPLE_BYTES_MAX = 200 };
-#define DEPLOY_TIMEOUT_NS INT64_C(300000000000) /* more than build.timeout and functions.startTimeout together */
+enum { EXAMPLE_BYTES_MAX = 200, CANARY_MAX = 99 };
+#define DEPLOY_TIMEOUT    "5m" /* more than build.timeout and functions.startTimeout together */
+#define DEPLOY_TIMEOUT_NS INT64_C(300000000000)
 
-struct rpc_reply *deploy_send(struct rpc_client *client, const struct folder *folder)
+/* What the options say about the new version. */
+struct wishes {
+    uint32_t canary_percent;
+    const char *alias;
+    bool wait;
+    int64_t timeout_ns;
+    double sent_ms; /* how long the service took to answer */
+};
+
+static struct rpc_reply *folder_send(struct rpc_client *client, const struct folder *folder,
+                                     const struct wishes *wishes)
 {
     struct rpc_deploy deploy = { .language = bytes_of(folder->language),
                                  .name = bytes_of(folder->name),
                                  .manifest = bytes_of(folder->manifest),
                                  .files = folder->files,
-                                 .file_count = folder->file_count };
-    return rpc_client_deploy(client, &deploy, DEPLOY_TIMEOUT_NS);
+                                 .file_count = folder->file_count,
+                                 .canary_percent = wishes->canary_percent,
+                                 .alias = bytes_of(wishes->alias),
+                                 .no_wait = wishes->wait };
+    return rpc_client_deploy(client, &deploy, wishes->timeout_ns);
+}
+
+struct rpc_reply *deploy_send(struct rpc_client *client, const struct folder *folder)
+{
+    static const struct wishes plain = { .alias = "", .timeout_ns = DEPLOY_TIMEOUT_NS };
+    return folder_send(client, folder, &plain);
 }
 
 /* Copies text between single quotes; false if it can't be typed like that. */
@@ -52,7 +75,7 @@ void deploy_example(const struct folder *folder, char *ret_text, size_t size)
     }
 }
 
-static void deployed_json(const struct rpc_function *function, double ms)
+static void deployed_json(const struct rpc_function *function, const struct rollout_result *rollout, double ms)
 {
     struct document document = { 0 };
     document_open(&document, '{');
@@ -63,6 +86,11 @@ static void deployed_json(const struct rpc_function *function, double ms)
     document_member(&document, "version", function->version);
     document_member(&document, "state", function->state);
     document_member(&document, "digest", function->digest);
+    versions_aliases_json(&document, function);
+    if (rollout != NULL) {
+        document_member_number(&document, "ready", rollout->ready);
+        document_member_number(&document, "instances", rollout->total);
+    }
     document_key(&document, "ms");
     document_decimal(&document, ms);
     document_close(&document, '}');
@@ -84,7 +112,35 @@ static void deployed_say(const struct folder *folder, const struct rpc_function 
     say_next("stead invoke %s -d %s", folder->name, example);
 }
 
-static int deploy_folder(const struct arguments *arguments, const struct folder *folder)
+/* The answer of the service, and with --wait how the instances follow. Frees the reply. */
+static int deployed_show(const struct arguments *arguments, struct rpc_client *client, const struct folder *folder,
+                         const struct wishes *wishes, struct rpc_reply *reply)
+{
+    struct rollout_result rollout;
+    uint64_t start_ns = loop_now_ns();
+    if (reply == NULL || reply->status != RPC_STATUS_OK || reply->function_count != 1) {
+        return client_refused(arguments, reply, folder->name);
+    }
+    const struct rpc_function *function = &reply->functions[0];
+    int code = EXIT_DONE;
+    if (wishes->wait) {
+        fprintf(stderr, "stored   %s (%s) version ", folder->name, folder->language);
+        say_text(stderr, function->version);
+        fputc('\n', stderr);
+        code = rollout_wait(arguments, client, folder->name, function->revision, wishes->timeout_ns, &rollout);
+    }
+    double ms = (double)(loop_now_ns() - start_ns) / 1e6 + wishes->sent_ms;
+    if (code == EXIT_DONE && arguments_has(arguments, "json")) {
+        deployed_json(function, wishes->wait ? &rollout : NULL, ms);
+    }
+    if (code == EXIT_DONE) {
+        deployed_say(folder, function, ms);
+    }
+    rpc_reply_free(reply);
+    return code;
+}
+
+static int deploy_folder(const struct arguments *arguments, const struct folder *folder, struct wishes *wishes)
 {
     struct rpc_client *client = client_open(arguments);
     if (client == NULL) {
@@ -93,24 +149,34 @@ static int deploy_folder(const struct arguments *arguments, const struct folder 
     say("sending  %s: %zu file%s, %.1f KiB, %s", folder->name, folder->file_count, folder->file_count == 1 ? "" : "s",
         (double)folder->bytes / 1024, folder->language);
     uint64_t start_ns = loop_now_ns();
-    struct rpc_reply *reply = deploy_send(client, folder);
-    double ms = (double)(loop_now_ns() - start_ns) / 1e6;
-    int code = EXIT_DONE;
-    if (reply == NULL || reply->status != RPC_STATUS_OK || reply->function_count != 1) {
-        code = client_refused(arguments, reply, folder->name);
-    } else {
-        if (arguments_has(arguments, "json")) {
-            deployed_json(&reply->functions[0], ms);
-        }
-        deployed_say(folder, &reply->functions[0], ms);
-        rpc_reply_free(reply);
-    }
+    struct rpc_reply *reply = folder_send(client, folder, wishes);
+    wishes->sent_ms = (double)(loop_now_ns() - start_ns) / 1e6;
+    int code = deployed_show(arguments, client, folder, wishes, reply);
     rpc_client_close(client);
     return code;
 }
 
+static bool wishes_read(const struct arguments *arguments, struct wishes *ret_wishes)
+{
+    const char *canary = arguments_text(arguments, "canary", NULL);
+    char *end = NULL;
+    long percent = canary != NULL && canary[0] >= '0' && canary[0] <= '9' ? strtol(canary, &end, 10) : 0;
+    if (canary != NULL && (percent < 1 || percent > CANARY_MAX || (*end != '\0' && strcmp(end, "%") != 0))) {
+        say_error("--canary %s: the percentage of requests that the new version gets, 1 to %d", canary, CANARY_MAX);
+        return false;
+    }
+    *ret_wishes = (struct wishes){ .canary_percent = (uint32_t)percent,
+                                   .alias = arguments_text(arguments, "alias", ""),
+                                   .wait = arguments_has(arguments, "wait") };
+    return request_timeout(arguments, DEPLOY_TIMEOUT, &ret_wishes->timeout_ns);
+}
+
 int deploy_run(const struct arguments *arguments)
 {
+    struct wishes wishes;
+    if (!wishes_read(arguments, &wishes)) {
+        return EXIT_USAGE;
+    }
     struct folder *folder = malloc(sizeof *folder);
     if (folder == NULL) {
         say_error("out of memory");
@@ -119,7 +185,7 @@ int deploy_run(const struct arguments *arguments)
     int code;
     if (folder_read(arguments->words[0], arguments_text(arguments, "name", NULL),
                     arguments_text(arguments, "language", NULL), folder)) {
-        code = deploy_folder(arguments, folder);
+        code = deploy_folder(arguments, folder, &wishes);
     } else {
         say_error("%s", folder->problem);
         code = folder->exit_code;

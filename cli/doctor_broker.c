@@ -135,7 +135,10 @@ void doctor_broker(struct report *report, const struct config *config)
 {
     struct endpoint endpoint = { .urls = config->nats_url,
                                  .name = "stead-doctor",
-                                 .credentials_file = config->nats_credentials };
+                                 .credentials_file = config->nats_credentials,
+                                 .tls_ca_file = config->nats_tls_ca,
+                                 .tls_certificate_file = config->nats_tls_certificate,
+                                 .tls_key_file = config->nats_tls_key };
     struct broker_error error;
     struct broker_info info;
     bool durable = true;

@@ -4,29 +4,20 @@
 #include "cli/client.h"
 #include "cli/document.h"
 #include "cli/say.h"
+#include "cli/request.h"
 #include "cli/table.h"
+#include "cli/versions.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-enum { COLUMNS = 6, WHEN_BYTES = 32 };
+enum { COLUMNS = 6 };
 #define ADMIN_TIMEOUT_NS INT64_C(10000000000)
-
-static void when(int64_t unix_ms, char ret_text[WHEN_BYTES])
-{
-    struct tm parts;
-    time_t seconds = (time_t)(unix_ms / 1000);
-    ret_text[0] = '\0';
-    if (unix_ms > 0 && gmtime_r(&seconds, &parts) != NULL) {
-        strftime(ret_text, WHEN_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    }
-}
 
 static void function_json(struct document *document, const struct rpc_function *function)
 {
     char created[WHEN_BYTES];
-    when(function->created_unix_ms, created);
+    versions_when(function->created_unix_ms, created);
     document_open(document, '{');
     document_member(document, "name", function->name);
     document_member(document, "language", function->language);
@@ -36,6 +27,8 @@ static void function_json(struct document *document, const struct rpc_function *
     document_member(document, "created", bytes_of(created));
     document_member(document, "digest", function->digest);
     document_member_number(document, "workers", function->workers);
+    document_member_number(document, "revision", (int64_t)function->revision);
+    versions_aliases_json(document, function);
     document_close(document, '}');
 }
 
@@ -88,7 +81,7 @@ static void line_print(const char *label, struct bytes value)
 static void function_print(const struct rpc_function *function)
 {
     char created[WHEN_BYTES];
-    when(function->created_unix_ms, created);
+    versions_when(function->created_unix_ms, created);
     line_print("name", function->name);
     line_print("language", function->language);
     line_print("version", function->version);
@@ -99,6 +92,7 @@ static void function_print(const struct rpc_function *function)
     line_print("created", bytes_of(created));
     line_print("digest", function->digest);
     printf("%-9s %u\n", "workers", function->workers);
+    versions_aliases_print(function);
 }
 
 int function_ls_run(const struct arguments *arguments)
@@ -131,13 +125,17 @@ int function_ls_run(const struct arguments *arguments)
 /* get and rm: one function comes back. */
 static int one_run(const struct arguments *arguments,
                    struct rpc_reply *(*call)(struct rpc_client *client, struct bytes name, int64_t timeout_ns),
-                   void (*show)(const struct rpc_function *function))
+                   const char *timeout, void (*show)(const struct rpc_function *function))
 {
+    int64_t timeout_ns;
+    if (!request_timeout(arguments, timeout, &timeout_ns)) {
+        return EXIT_USAGE;
+    }
     struct rpc_client *client = client_open(arguments);
     if (client == NULL) {
         return EXIT_UNAVAILABLE;
     }
-    struct rpc_reply *reply = call(client, bytes_of(arguments->words[0]), ADMIN_TIMEOUT_NS);
+    struct rpc_reply *reply = call(client, bytes_of(arguments->words[0]), timeout_ns);
     int code = EXIT_DONE;
     if (reply == NULL || reply->status != RPC_STATUS_OK || reply->function_count != 1) {
         code = client_refused(arguments, reply, arguments->words[0]);
@@ -157,7 +155,7 @@ static int one_run(const struct arguments *arguments,
 
 int function_get_run(const struct arguments *arguments)
 {
-    return one_run(arguments, rpc_client_get, function_print);
+    return one_run(arguments, rpc_client_get, "10s", function_print);
 }
 
 static void removed_say(const struct rpc_function *function)
@@ -172,5 +170,6 @@ static void removed_say(const struct rpc_function *function)
 
 int function_rm_run(const struct arguments *arguments)
 {
-    return one_run(arguments, rpc_client_remove, removed_say);
+    bool now = arguments_has(arguments, "now");
+    return one_run(arguments, now ? rpc_client_remove_now : rpc_client_remove, "2m", removed_say);
 }

@@ -28,29 +28,14 @@ struct flags {
     size_t count;
 };
 
-static const char *const known_paths[] = {
-#define KNOWN_PATH(kind, path, member, default_text, min, max, choices, reload, doc) path,
-    CONFIG_KEYS(KNOWN_PATH)
-#undef KNOWN_PATH
-};
-
 static bool path_known(const char *path)
 {
-    const char *nearest = NULL;
-    uint32_t best = (uint32_t)strlen(path) / 3 + 1;
-    for (size_t i = 0; i < sizeof known_paths / sizeof known_paths[0]; i++) {
-        uint32_t distance = arguments_distance(path, known_paths[i], best);
-        if (strcmp(path, known_paths[i]) == 0) {
-            return true;
-        }
-        if (distance < best) {
-            best = distance;
-            nearest = known_paths[i];
-        }
+    char near[CONFIG_NEAR_BYTES];
+    if (config_path_known(path, near)) {
+        return true;
     }
     say_error("--set %s: there is no such key", path);
-    say("       %s%s",
-        nearest == NULL ? "all keys: stead config print" : "did you mean: ", nearest == NULL ? "" : nearest);
+    say("       %s%s", near[0] == '\0' ? "all keys: stead config print" : "did you mean: ", near);
     return false;
 }
 
@@ -99,44 +84,68 @@ static const char *config_file(const struct arguments *arguments)
     return arguments->command->words_max > 0 && arguments->word_count > 0 ? arguments->words[0] : file;
 }
 
-/* The exit code is EXIT_DONE, EXIT_USAGE or EXIT_CONFIGURATION. */
-static int load(const struct arguments *arguments, struct config *ret_config, struct config_problems *problems)
+/* What a configuration is read from. It borrows from `flags`, which borrow from the arguments. */
+static bool sources_of(const struct arguments *arguments, struct flags *flags, struct config_sources *ret_sources)
 {
-    struct flags flags = { 0 };
-    if (!flags_collect(arguments, &flags)) {
+    *flags = (struct flags){ 0 };
+    if (!flags_collect(arguments, flags)) {
+        return false;
+    }
+    *ret_sources = (struct config_sources){ .file = config_file(arguments),
+                                            .environment = (const char *const *)environ,
+                                            .flags = flags->list,
+                                            .flag_count = flags->count };
+    return true;
+}
+
+/* The exit code is EXIT_DONE, EXIT_USAGE or EXIT_CONFIGURATION. */
+static int load(const struct arguments *arguments, struct flags *flags, struct config_sources *ret_sources,
+                struct config *ret_config, struct config_problems *problems)
+{
+    if (!sources_of(arguments, flags, ret_sources)) {
         return EXIT_USAGE;
     }
-    struct config_sources sources = { .file = config_file(arguments),
-                                      .environment = (const char *const *)environ,
-                                      .flags = flags.list,
-                                      .flag_count = flags.count };
-    return config_load(&sources, ret_config, problems) ? EXIT_DONE : EXIT_CONFIGURATION;
+    return config_load(ret_sources, ret_config, problems) ? EXIT_DONE : EXIT_CONFIGURATION;
+}
+
+static int load_or_say(const struct arguments *arguments, struct flags *flags, struct config_sources *ret_sources,
+                       struct config *ret_config)
+{
+    struct config_problems problems = { 0 };
+    int code = load(arguments, flags, ret_sources, ret_config, &problems);
+    if (code == EXIT_CONFIGURATION) {
+        config_check_print(&problems, NULL, stderr, false);
+        say("       all keys: stead config schema --markdown");
+    }
+    return code;
 }
 
 bool settings_load(const struct arguments *arguments, struct config *ret_config, int *ret_exit)
 {
-    struct config_problems problems = { 0 };
-    *ret_exit = load(arguments, ret_config, &problems);
-    if (*ret_exit == EXIT_CONFIGURATION) {
-        config_check_print(&problems, stderr, false);
-        say("       all keys: stead config schema --markdown");
-    }
+    struct flags flags;
+    struct config_sources sources;
+    *ret_exit = load_or_say(arguments, &flags, &sources, ret_config);
     return *ret_exit == EXIT_DONE;
 }
 
+/* Problems go to stderr, like any error; what holds instead of what was written is the answer and goes to stdout. */
 int config_check_run(const struct arguments *arguments)
 {
+    struct flags flags;
+    struct config_sources sources;
     struct config config;
     struct config_problems problems = { 0 };
     bool json = arguments_has(arguments, "json");
-    int code = load(arguments, &config, &problems);
-    if (code == EXIT_DONE) {
-        config_free(&config);
+    int code = load(arguments, &flags, &sources, &config, &problems);
+    if (code == EXIT_USAGE) {
+        return code;
+    }
+    bool good = code == EXIT_DONE;
+    config_check_print(&problems, good ? &config : NULL, json || good ? stdout : stderr, json);
+    if (good) {
         say("the configuration is good");
         say_next("stead config print");
-    }
-    if (code != EXIT_USAGE && (json || code != EXIT_DONE)) {
-        config_check_print(&problems, json ? stdout : stderr, json);
+        config_free(&config);
     }
     return code;
 }
@@ -164,13 +173,8 @@ int config_schema_run(const struct arguments *arguments)
     return EXIT_DONE;
 }
 
-int serve_command_run(const struct arguments *arguments)
+static void log_begin(const struct config *config)
 {
-    struct config config;
-    int code;
-    if (!settings_load(arguments, &config, &code)) {
-        return code;
-    }
     static const enum log_level levels[] = { [CONFIG_LOG_DEBUG] = LOG_LEVEL_DEBUG,
                                              [CONFIG_LOG_INFO] = LOG_LEVEL_INFO,
                                              [CONFIG_LOG_WARN] = LOG_LEVEL_WARN,
@@ -179,8 +183,24 @@ int serve_command_run(const struct arguments *arguments)
                                                [CONFIG_LOG_LOGFMT] = LOG_FORMAT_LOGFMT,
                                                [CONFIG_LOG_JSON] = LOG_FORMAT_JSON };
     log_start((struct log_options){
-        .level = levels[config.log_level], .format = formats[config.log_format], .fd = STDERR_FILENO });
+        .level = levels[config->log_level], .format = formats[config->log_format], .fd = STDERR_FILENO });
+    for (size_t i = 0; i < config_note_count(config); i++) {
+        log_info("system.config", "setting explained", LOG_TEXT("what", config_note(config, i)));
+    }
+}
+
+int serve_command_run(const struct arguments *arguments)
+{
+    struct flags flags;
+    struct config_sources sources;
+    struct config config;
+    int code = load_or_say(arguments, &flags, &sources, &config);
+    if (code != EXIT_DONE) {
+        return code;
+    }
+    log_begin(&config);
     struct serve_options options = { .config = &config,
+                                     .sources = &sources,
                                      .spawner = arguments->spawner,
                                      .ports_file = arguments_text(arguments, "ports-file", NULL) };
     code = serve_run(&options);

@@ -139,6 +139,8 @@ static void step_completion(struct core *core, const struct input *input, struct
     case INPUT_RESULT:
         if (call != NOWHERE) {
             call_fetched(core, call, input, blob);
+        } else if (delivery != NOWHERE && delivery_at(core, delivery)->row.state == DELIVERY_RUNNING) {
+            delivery_cancel_fetched(core, delivery, input);
         } else if (delivery != NOWHERE) {
             delivery_fetched(core, delivery, input, blob);
         }
@@ -159,7 +161,14 @@ static void step_completion(struct core *core, const struct input *input, struct
         }
         break;
     case INPUT_FOUND:
+        if (call != NOWHERE) {
+            cancel_found(core, call, input);
+        }
+        break;
     case INPUT_REMOVED:
+        if (call != NOWHERE) {
+            cancel_removed(core, call, input);
+        }
         break;
     default:
         ASSERT(input->kind == INPUT_CONSUMER_READY);
@@ -241,6 +250,7 @@ static void step_input(struct core *core, const struct input *input)
         step_setting(core, input);
         break;
     case INPUT_CANCEL_HEARD:
+        cancel_heard(core, input);
         break;
     case INPUT_DRAIN:
         instance_drain(core, input);
@@ -295,7 +305,8 @@ static void step_dirty(struct core *core)
 static bool heard_from_broker(const struct core *core, const struct input *input)
 {
     bool broker = input->kind == INPUT_HEARD || input->kind == INPUT_DELIVERY || input->kind == INPUT_PULL_ENDED ||
-                  input->kind == INPUT_PUBLISHED || input->kind == INPUT_RESULT || input->kind == INPUT_ANSWER;
+                  input->kind == INPUT_PUBLISHED || input->kind == INPUT_RESULT || input->kind == INPUT_ANSWER ||
+                  input->kind == INPUT_REMOVED || input->kind == INPUT_CANCEL_HEARD;
     return broker && input->epoch == core->epoch && input->outcome != OUTCOME_UNKNOWN;
 }
 

@@ -14,11 +14,15 @@
     X(PUBLISH_REQUEST, "operation, about call, other function, blob request, reference caller, key request, "          \
                        "amount budget_ns (0 none) -> PUBLISHED")                                                       \
     X(FETCH_RESULT, "operation, about call or delivery, blob message or none, key request -> RESULT")                  \
+    X(ADMIT, "about call, reference caller, key request: the row of a caller who publishes nothing")                   \
     X(FIND_REQUEST, "operation, about call, key request, reference caller -> FOUND")                                   \
-    X(PUBLISH_CANCELLED, "operation, about call, key request: the result `cancelled`, create-only -> PUBLISHED")       \
-    X(REMOVE_REQUEST, "operation, about call, amount sequence in the request stream -> REMOVED")                       \
+    X(PUBLISH_CANCELLED, "operation, about call, key request, amount sequence: the result `cancelled`, create-only "   \
+                         "-> PUBLISHED")                                                                               \
+    X(REMOVE_REQUEST, "operation, about call, key request, amount sequence in the request stream -> REMOVED")          \
     X(ANNOUNCE_CANCEL, "about call, key request: tell every instance")                                                 \
-    X(REPLY, "about call, reference caller, code reason, end, blob result or none, count attempts")                    \
+    X(REPLY,                                                                                                           \
+      "about call, reference caller, code reason, end, blob result or none, count attempts; end and code none: "       \
+      "accepted, starts 1 if the broker had it already")                                                               \
     X(PULL, "operation, about function, count messages, amount expires_ns -> DELIVERY..., PULL_ENDED")                 \
     X(ACK, "about delivery, blob message")                                                                             \
     X(EXTEND, "about delivery, blob message: restart the broker's ack wait")                                           \

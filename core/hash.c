@@ -34,7 +34,7 @@ static void mix_call(uint64_t *hash, const struct call *call)
     mix_blob(hash, call->blob);
     const uint64_t fields[] = { call->digest,  call->reference, call->operation, call->deadline_ns,
                                 call->poll_ns, call->function,  call->tries,     call->operation_epoch,
-                                call->kind,    call->in_doubt,  call->fetching,  call->sequence };
+                                call->kind,    call->in_doubt,  call->sequence };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);
     }

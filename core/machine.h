@@ -15,11 +15,38 @@ void call_submitted(struct core *core, const struct input *input);
 void call_cancelled(struct core *core, uint32_t index);
 void call_published(struct core *core, uint32_t index, const struct input *input);
 void call_fetched(struct core *core, uint32_t index, const struct input *input, struct blob *blob);
+void call_become(struct core *core, uint32_t index, enum call_state next);
+void call_arm(struct core *core, uint32_t index);
+/* Emits what the call waits for from now on, and looks again when no answer comes. */
+struct effect *call_ask(struct core *core, uint32_t index, enum effect_kind kind);
+void call_fetch(struct core *core, uint32_t index);
+void call_look_later(struct core *core, uint32_t index); /* ever more slowly */
+bool call_answers_now(struct core *core, uint32_t index, const struct input *input);
+/* Answers without a result, and frees the row. */
+void call_end(struct core *core, uint32_t index, enum end end, enum reason reason);
 void call_timer(struct core *core, uint32_t index);
 void call_link_up(struct core *core, uint32_t index);
 /* Answers every call that waits for `request`. The blob is only borrowed. */
 void calls_answer(struct core *core, struct key request, uint64_t digest, enum end end, enum reason reason,
                   uint32_t attempts, struct blob blob);
+
+/* door.c: which calls are taken */
+bool call_publishes(uint32_t kind); /* enum call_kind */
+/* Why a call can't be taken, or REASON_NONE. `function` is NOWHERE if there is none of that name. */
+enum reason call_obstacle(struct core *core, const struct input *input, uint32_t function);
+
+/* cancel.c: a caller who ends a request, and what the others do when they hear of it */
+void cancel_begin(struct core *core, uint32_t index);
+void cancel_issue(struct core *core, uint32_t index); /* asks what the present state waits for, again */
+void cancel_found(struct core *core, uint32_t index, const struct input *input);
+void cancel_stored(struct core *core, uint32_t index, const struct input *input);
+void cancel_removed(struct core *core, uint32_t index, const struct input *input);
+void cancel_fetched(struct core *core, uint32_t index, const struct input *input);
+void cancel_answered(struct core *core, uint32_t index, enum end end); /* a result of its request is stored */
+void cancel_overdue(struct core *core, uint32_t index);
+void cancel_heard(struct core *core, const struct input *input);
+/* The stored result that a running delivery was told to look for. */
+void delivery_cancel_fetched(struct core *core, uint32_t index, const struct input *input);
 
 /* delivery.c: a message in hand, up to its execution */
 void delivery_arrived(struct core *core, const struct input *input);

@@ -33,7 +33,6 @@ struct call {
     struct row row;
     uint8_t tries, kind; /* enum call_kind */
     bool in_doubt;       /* SUBMIT: the broker knew the id. CANCEL: an earlier store may have been done */
-    bool fetching;       /* the operation is a fetch; else what the state asks for */
     uint32_t function;   /* NOWHERE unless it is published */
     uint32_t bucket_next, operation_epoch;
     struct blob blob; /* the request, until the PubAck */

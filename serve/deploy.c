@@ -68,6 +68,24 @@ static bool command_join(const struct config_list *words, char *ret_command, siz
     return used < size;
 }
 
+/* By the names of the files, unless it was said. */
+static bool language_find(struct deploy_job *job)
+{
+    struct build_signs signs = { 0 };
+    enum build_language language;
+    char message[256], text[400];
+    for (size_t i = 0; i < job->file_count; i++) {
+        build_signs_see(&signs, (const char *)job->files[i].path.at, job->files[i].path.length,
+                        job->files[i].executable);
+    }
+    if (!build_signs_language(&signs, &language, message, sizeof message)) {
+        snprintf(text, sizeof text, "no language found: %s; say it by --language or spec.language", message);
+        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE", text);
+    }
+    snprintf(job->record.language, sizeof job->record.language, "%s", build_language_name(language));
+    return true;
+}
+
 static bool manifest_apply(struct deploy_job *job)
 {
     struct config_problems problems = { 0 };
@@ -81,6 +99,11 @@ static bool manifest_apply(struct deploy_job *job)
     const char *name = job->name[0] != '\0' ? job->name : manifest.name;
     snprintf(record->language, sizeof record->language, "%s", language);
     snprintf(record->name, sizeof record->name, "%s", name);
+    if (record->language[0] == '\0' && !language_find(job)) {
+        manifest_free(&manifest);
+        return false;
+    }
+    manifest_inherit(&manifest, job->instance->config, record->language);
     record->timeout_ns = manifest.timeout_ns;
     record->keep_alive_ns = manifest.keep_alive_ns;
     record->memory_bytes = manifest.memory_bytes;
@@ -102,24 +125,6 @@ static bool manifest_apply(struct deploy_job *job)
            refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST", "spec.env is over 2 KiB");
 }
 
-/* By the names of the files, unless it was said. */
-static bool language_find(struct deploy_job *job)
-{
-    struct build_signs signs = { 0 };
-    enum build_language language;
-    char message[256], text[400];
-    for (size_t i = 0; i < job->file_count; i++) {
-        build_signs_see(&signs, (const char *)job->files[i].path.at, job->files[i].path.length,
-                        job->files[i].executable);
-    }
-    if (!build_signs_language(&signs, &language, message, sizeof message)) {
-        snprintf(text, sizeof text, "no language found: %s; say it by --language or spec.language", message);
-        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE", text);
-    }
-    snprintf(job->record.language, sizeof job->record.language, "%s", build_language_name(language));
-    return true;
-}
-
 static bool name_and_language(struct deploy_job *job)
 {
     struct record *record = &job->record;
@@ -127,9 +132,6 @@ static bool name_and_language(struct deploy_job *job)
     if (!cloudevents_function_name_valid(bytes_of(record->name))) {
         return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_FUNCTION_NAME",
                       "name: a function name matches ^[a-z][a-z0-9_-]{0,62}$; give one by --name or metadata.name");
-    }
-    if (record->language[0] == '\0' && !language_find(job)) {
-        return false;
     }
     if (!cloudevents_language_find(bytes_of(record->language), &known)) {
         return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE",

@@ -154,7 +154,8 @@ struct status {
 
 struct instance {
     const struct serve_options *options;
-    const struct config *config;
+    const struct config *_Atomic config; /* the running one: reload.c swaps it, jobs read it */
+    struct reload *reload;
     char name[64];
     uint64_t hash_seed;
     struct loop *loop;
@@ -344,6 +345,11 @@ void workers_perform_start(struct instance *instance, const struct effect *effec
 void workers_perform_execute(struct instance *instance, const struct effect *effect);
 void workers_event(void *instance, const struct plugin_event *event);
 void workers_forget(struct instance *instance, struct handle handle);
+
+/* reload.c: SIGHUP, and what of the configuration the core decides by */
+bool reload_start(struct instance *instance);
+void reload_stop(struct instance *instance);
+struct settings reload_settings(const struct config *config);
 
 /* status.c: probes, metrics, the ports file */
 bool status_start(struct instance *instance, char *ret_error, size_t error_size);

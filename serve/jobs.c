@@ -12,7 +12,10 @@ struct broker *jobs_broker(struct instance *instance, struct broker_error *error
     if (instance->broker == NULL) {
         struct endpoint endpoint = { .urls = instance->nats_url,
                                      .name = "stead-control",
-                                     .credentials_file = instance->config->nats_credentials };
+                                     .credentials_file = instance->config->nats_credentials,
+                                     .tls_ca_file = instance->config->nats_tls_ca,
+                                     .tls_certificate_file = instance->config->nats_tls_certificate,
+                                     .tls_key_file = instance->config->nats_tls_key };
         instance->broker = broker_connect(&endpoint, 0, error);
     }
     return instance->broker;

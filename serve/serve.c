@@ -95,30 +95,6 @@ static void rpc_woken(void *owner)
     loop_wake_signal(((struct instance *)owner)->rpc_wake);
 }
 
-static struct settings settings_of(const struct config *config)
-{
-    static const uint8_t jitters[] = { [CONFIG_JITTER_FULL] = JITTER_FULL,
-                                       [CONFIG_JITTER_NONE] = JITTER_NONE,
-                                       [CONFIG_JITTER_EQUAL] = JITTER_EQUAL,
-                                       [CONFIG_JITTER_DECORRELATED] = JITTER_DECORRELATED };
-    return (struct settings){
-        .ack_wait_ns = (uint64_t)config->queue_ack_wait_ns,
-        .hold_ns_max = (uint64_t)config->functions_hold_ns_max,
-        .publish_timeout_ns = 500000000,
-        .reply_poll_ns = 2000000000,
-        .pull_expires_ns = 10000000000,
-        .start_timeout_ns = (uint64_t)config->functions_start_timeout_ns,
-        .stop_grace_ns = 2000000000,
-        .call_budget_ns_max = (uint64_t)config->grpc_deadline_ns_max,
-        .queue_ns_max = (uint64_t)config->queue_timeout_ns,
-        .silence_ns_max = 4000000000,
-        .retry_ns_base = (uint64_t)config->functions_retry_base_ns,
-        .retry_ns_max = (uint64_t)config->functions_retry_max_ns,
-        .starts_max = 8,
-        .jitter = jitters[config->functions_retry_jitter],
-    };
-}
-
 static bool core_start(struct instance *instance)
 {
     struct limits limits = { .calls_max = SERVE_CALLS_MAX,
@@ -126,7 +102,7 @@ static bool core_start(struct instance *instance)
                              .functions_max = SERVE_FUNCTIONS_MAX,
                              .workers_max = SERVE_WORKERS_MAX,
                              .slots = (uint32_t)instance->config->service_slots };
-    struct settings settings = settings_of(instance->config);
+    struct settings settings = reload_settings(instance->config);
     uint64_t seed[2];
     size_t size = (core_size(&limits) + 15) & ~(size_t)15;
     void *memory = aligned_alloc(16, size);
@@ -290,7 +266,18 @@ static bool rpc_start(struct instance *instance, char *ret_error, size_t error_s
                                           .in_flight_max = in_flight,
                                           .connections_max = (uint32_t)config->grpc_connections_max,
                                           .event_bytes_max = (size_t)config->limits_event_bytes,
-                                          .deadline_ns_max = config->grpc_deadline_ns_max,
+                                          /* The core caps by grpc.maxDeadline, which may change. */
+                                          .deadline_ns_max = config->results_retention_ns,
+                                          .body_ns_max = config->grpc_body_timeout_ns,
+                                          .calls_per_connection_max = (uint32_t)config->grpc_calls_per_connection_max,
+                                          .keepalive_ns = config->grpc_keepalive_ns,
+                                          .keepalive_timeout_ns = config->grpc_keepalive_timeout_ns,
+                                          /* 0 would take the adapter's default; a nanosecond allows any pings */
+                                          .ping_interval_ns_min = config->grpc_ping_interval_ns_min > 0
+                                                                      ? config->grpc_ping_interval_ns_min
+                                                                      : 1,
+                                          .connection_age_ns_max = config->grpc_connection_age_ns_max,
+                                          .reflection = config->grpc_reflection,
                                           .wake = rpc_woken,
                                           .owner = instance };
     instance->rpc = rpc_server_start(&options, ret_error, error_size);
@@ -305,7 +292,10 @@ static bool bus_start(struct instance *instance, char *ret_error, size_t error_s
     struct bus_options options = { .endpoint = { .urls = instance->nats_url,
                                                  .name = instance->config->nats_name,
                                                  .inbox_prefix = inbox,
-                                                 .credentials_file = instance->config->nats_credentials },
+                                                 .credentials_file = instance->config->nats_credentials,
+                                                 .tls_ca_file = instance->config->nats_tls_ca,
+                                                 .tls_certificate_file = instance->config->nats_tls_certificate,
+                                                 .tls_key_file = instance->config->nats_tls_key },
                                    .retry_wait_ms = 100 };
     const char *error = "subjects refused";
     instance->bus = bus_create(instance->loop, &options, &instance_bus_callbacks, instance, &error);
@@ -351,7 +341,8 @@ static int instance_start(struct instance *instance)
     }
     find_toolchains(instance);
     if (core_start(instance) && loop_start(instance) && plugins_start(instance, error, sizeof error) &&
-        status_start(instance, error, sizeof error) && rpc_start(instance, error, sizeof error)) {
+        status_start(instance, error, sizeof error) && reload_start(instance) &&
+        rpc_start(instance, error, sizeof error)) {
         instance->control = control_start(instance->loop, "control");
         if (instance->control != NULL && bus_start(instance, error, sizeof error)) {
             signals_start(instance);
@@ -374,6 +365,7 @@ static void instance_stop(struct instance *instance)
     if (instance->bus != NULL) {
         bus_destroy(instance->bus);
     }
+    reload_stop(instance);
     status_stop(instance);
     if (instance->loop != NULL) {
         loop_turn_remove(instance->loop, LOOP_TURN_DECIDE, instance_turn, instance);

@@ -13,6 +13,7 @@ struct spawner;
 
 struct serve_options {
     const struct config *config;
+    const struct config_sources *sources; /* what SIGHUP reads again; NULL: nothing */
     struct spawner *spawner;
     const char *ports_file;  /* NULL: none. Written (and renamed into place) once everything is ready:
                                {"grpc": "...", "http": "...", "nats": "..."} */

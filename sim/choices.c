@@ -96,7 +96,12 @@ static void fault_range(enum sim_fault fault, uint64_t *ret_low, uint64_t *ret_h
         *ret_high = 400000;
     } else if (fault == FAULT_REPLY_LOST || fault == FAULT_WORKER_HANG) {
         *ret_high = 30000;
-    } else if (fault == FAULT_RAW_PUBLISH || fault == FAULT_CLIENT_RESUBMIT || fault == FAULT_ERROR_RETRY) {
+    } else if (fault == FAULT_CLIENT_AWAIT || fault == FAULT_CLIENT_LOOK || fault == FAULT_CLIENT_END ||
+               fault == FAULT_CANCEL_UNHEARD || fault == FAULT_FIND_FAIL) {
+        *ret_low = 10000;
+        *ret_high = 300000;
+    } else if (fault == FAULT_CLIENT_SUBMIT || fault == FAULT_RAW_PUBLISH || fault == FAULT_CLIENT_RESUBMIT ||
+               fault == FAULT_ERROR_RETRY) {
         *ret_low = 20000;
         *ret_high = 500000;
     }

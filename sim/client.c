@@ -55,47 +55,99 @@ static void raw_publish(struct world *world, uint32_t request, bool other)
     }
 }
 
-static void call_post(struct world *world, uint32_t index, uint32_t request, bool other)
+/* Which door it comes by; only the first two bring a request. */
+static enum call_kind door_pick(struct world *world)
 {
-    struct node *node = &world->nodes[index];
+    static const struct {
+        enum sim_fault fault;
+        enum call_kind kind;
+    } doors[] = { { FAULT_CLIENT_AWAIT, CALL_KIND_AWAIT },
+                  { FAULT_CLIENT_LOOK, CALL_KIND_LOOK },
+                  { FAULT_CLIENT_END, CALL_KIND_CANCEL },
+                  { FAULT_CLIENT_SUBMIT, CALL_KIND_SUBMIT } };
+    for (uint32_t at = 0; at < sizeof(doors) / sizeof(doors[0]); at++) {
+        if (world_strikes(world, doors[at].fault, world->arrivals)) {
+            return doors[at].kind;
+        }
+    }
+    return CALL_KIND_EXECUTE;
+}
+
+/* Whose result or end is asked for: mostly one of the last few, sometimes one that nobody ever heard of. */
+static uint32_t door_request(struct world *world)
+{
+    uint32_t count = world->requests_count;
+    uint64_t random = world_draw(world, world->arrivals, PURPOSE_DOOR, 0);
+    if (count == 0 || ((random & 31) == 0 && count < world->requests_max)) {
+        return request_new(world);
+    }
+    uint64_t reach = random & 32 ? 4 : RECENT;
+    return count - 1 - (uint32_t)draw_below(draw_mix(random), reach < count ? reach : count);
+}
+
+static void call_note(struct world *world, uint32_t number, uint32_t index, uint32_t request, enum call_kind kind)
+{
+    const struct stored *stored = jet_result(&world->jet, world->now, request);
+    struct call *call = &world->calls[number];
+    *call = (struct call){ .request = request, .node = index, .incarnation = world->nodes[index].incarnation };
+    call->function = world->requests[request].function;
+    call->kind = (uint8_t)kind;
+    call->since_ns = world->now;
+    call->queued = jet_find(&world->jet, request);
+    call->stored = stored == NULL ? 0 : stored->count;
+    world->calls_open++;
+}
+
+static uint64_t call_budget(struct world *world, uint32_t number, uint64_t random)
+{
+    if (world_strikes(world, FAULT_CLIENT_HURRY, number)) {
+        return MILLISECOND + draw_below(random, 2 * SECOND);
+    }
+    return random & 1 ? 5 * SECOND + draw_below(random, 60 * SECOND) : 0;
+}
+
+static void call_post(struct world *world, uint32_t index, uint32_t request, bool other, enum call_kind kind)
+{
     uint32_t number = world->calls_count++;
     uint64_t random = world_draw(world, number, PURPOSE_CALL, 3);
+    bool published = kind == CALL_KIND_EXECUTE || kind == CALL_KIND_SUBMIT;
     struct call *call = &world->calls[number];
-    *call = (struct call){ .request = request, .node = index, .incarnation = node->incarnation };
-    call->digest = digest_of(request, other);
-    call->function = world->requests[request].function;
-    world->calls_open++;
+    call_note(world, number, index, request, kind);
     struct input input = { .kind = INPUT_CALL };
+    input.as.call.kind = (uint8_t)kind;
     input.as.call.request = world->requests[request].key;
-    input.as.call.function = world->functions[call->function].name;
-    input.as.call.digest = call->digest;
     input.as.call.reference = number + 1;
-    input.as.call.alias = request_alias(world, request);
-    if (world_strikes(world, FAULT_CLIENT_HURRY, number)) {
-        input.as.call.budget_ns = MILLISECOND + draw_below(random, 2 * SECOND);
-    } else if (random & 1) {
-        input.as.call.budget_ns = 5 * SECOND + draw_below(random, 60 * SECOND);
-    }
-    if (world_strikes(world, FAULT_CLIENT_STRANGE, number)) {
-        input.as.call.function = version_key(FUNCTIONS_MAX + 1, 1);
+    input.as.call.budget_ns = call_budget(world, number, random);
+    struct content content = { .kind = CONTENT_NONE };
+    if (published) {
+        call->digest = digest_of(request, other);
+        input.as.call.digest = call->digest;
+        input.as.call.alias = request_alias(world, request);
+        bool strange = world_strikes(world, FAULT_CLIENT_STRANGE, number);
+        input.as.call.function = strange ? version_key(FUNCTIONS_MAX + 1, 1) : world->functions[call->function].name;
+        content = (struct content){ .kind = CONTENT_REQUEST, .request = request, .function = call->function };
+        content.digest = call->digest;
     }
     if (world_strikes(world, FAULT_CLIENT_CANCEL, number)) {
         world_post(world, world->now + draw_below(draw_mix(random), SECOND), EVENT_CANCEL)->number = number;
     }
-    struct content content = { .kind = CONTENT_REQUEST, .request = request, .function = call->function };
-    content.digest = call->digest;
     node_step(world, index, &input, &content);
 }
 
 void client_arrival(struct world *world)
 {
     uint64_t random = world_draw(world, world->arrivals++, PURPOSE_ARRIVAL, 0);
-    bool other;
+    bool other = false;
     if (world->calls_count >= world->calls_max) {
         return;
     }
-    uint32_t request = request_pick(world, &other);
-    if (world_strikes(world, FAULT_RAW_PUBLISH, request)) {
+    enum call_kind kind = door_pick(world);
+    bool published = kind == CALL_KIND_EXECUTE || kind == CALL_KIND_SUBMIT;
+    uint32_t request = published ? request_pick(world, &other) : door_request(world);
+    if (world_strikes(world, FAULT_CANCEL_FORGED, request)) {
+        far_end_announce(world, request);
+    }
+    if (published && world_strikes(world, FAULT_RAW_PUBLISH, request)) {
         raw_publish(world, request, other);
         return;
     }
@@ -104,7 +156,7 @@ void client_arrival(struct world *world)
         index = (index + 1) % world->choices.nodes;
     }
     if (world->nodes[index].state != NODE_DOWN && world->nodes[index].paused_until_ns <= world->now) {
-        call_post(world, index, request, other);
+        call_post(world, index, request, other, kind);
     }
 }
 

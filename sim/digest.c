@@ -46,6 +46,17 @@ static void hash_fields(struct world *world, const struct input *input)
         hash_key(world, input->as.call.request);
         world_hash(world, input->as.call.digest);
         world_hash(world, input->as.call.budget_ns);
+        world_hash(world, (uint64_t)input->as.call.kind << 8 | input->as.call.alias);
+        return;
+    case INPUT_FOUND:
+        world_hash(world, input->as.found.sequence);
+        return;
+    case INPUT_CANCEL_HEARD:
+        hash_key(world, input->as.cancel.request);
+        return;
+    case INPUT_SETTING:
+        world_hash(world, input->as.setting.value);
+        world_hash(world, input->as.setting.which);
         return;
     case INPUT_DELIVERY:
         hash_delivery(world, input);

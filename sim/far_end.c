@@ -50,7 +50,9 @@ static void arrived_request(struct world *world, const struct event *event)
     message.has_id = true;
     message.call = (uint32_t)event->effect.reference;
     message.gateway_node = event->node;
-    message.gateway = node->incarnation;
+    /* Who submits does not wait for the answer. */
+    bool waits = world->calls[message.call - 1].kind == CALL_KIND_EXECUTE;
+    message.gateway = waits ? node->incarnation : 0;
     struct jet_ack ack = { refusal(world, event), false, 0 };
     if (ack.code == 0) {
         ack = jet_publish(&world->jet, world->now, broker_wall(world), &message);
@@ -84,6 +86,53 @@ static void arrived_result(struct world *world, const struct event *event)
         }
     }
     publish_answer(world, event, ack);
+}
+
+static void arrived_cancelled(struct world *world, const struct event *event)
+{
+    const struct content *message = &jet_message(&world->jet, event->effect.amount)->content;
+    struct jet_ack ack = { refusal(world, event), false, 0 };
+    if (ack.code == 0) {
+        struct stored result = { .digest = message->digest, .function = message->function, .end = END_CANCELLED };
+        result.reason = REASON_CANCELLED;
+        ack.code = jet_store_result(&world->jet, world->now, message->request, &result, true);
+        world->report->ends[END_CANCELLED] += ack.code == 0;
+        world->report->refused_results += ack.code != 0;
+        world->calls[event->effect.reference - 1].ended |= ack.code == 0;
+    }
+    publish_answer(world, event, ack);
+}
+
+static void arrived_find(struct world *world, const struct event *event)
+{
+    uint64_t sequence = jet_find(&world->jet, request_of_key(world, event->effect.key));
+    struct event *back = world_post_node(world, world->now + world->choices.latency_ns, EVENT_INPUT, event->node);
+    back->input = answer_to(event, INPUT_FOUND);
+    back->input.epoch = event->effect.epoch;
+    back->input.outcome = sequence == 0 ? OUTCOME_REFUSED : OUTCOME_DONE;
+    back->input.as.found.sequence = sequence;
+}
+
+static void arrived_remove(struct world *world, const struct event *event)
+{
+    struct input input = answer_to(event, INPUT_REMOVED);
+    bool removed = jet_remove(&world->jet, world->now, event->effect.amount);
+    input.outcome = removed ? OUTCOME_DONE : OUTCOME_REFUSED;
+    answer(world, event, &input, NULL);
+}
+
+void far_end_announce(struct world *world, uint32_t request)
+{
+    struct input input;
+    memset(&input, 0, sizeof(input));
+    input.kind = INPUT_CANCEL_HEARD;
+    input.as.cancel.request = world->requests[request].key;
+    for (uint32_t index = 0; index < world->choices.nodes; index++) {
+        const struct node *node = &world->nodes[index];
+        if (node->state != NODE_DOWN && node->link.told_up && !world_strikes(world, FAULT_CANCEL_UNHEARD, index)) {
+            wire_receive(world, index, node->link.connection, &input, NULL);
+        }
+    }
 }
 
 static void arrived_dead(struct world *world, const struct event *event)
@@ -243,6 +292,18 @@ void far_end_arrived(struct world *world, const struct event *event)
         return;
     case EFFECT_FETCH_RESULT:
         arrived_fetch(world, event);
+        return;
+    case EFFECT_PUBLISH_CANCELLED:
+        arrived_cancelled(world, event);
+        return;
+    case EFFECT_FIND_REQUEST:
+        arrived_find(world, event);
+        return;
+    case EFFECT_REMOVE_REQUEST:
+        arrived_remove(world, event);
+        return;
+    case EFFECT_ANNOUNCE_CANCEL:
+        far_end_announce(world, request_of_key(world, event->effect.key));
         return;
     case EFFECT_LEDGER_GET:
         arrived_ledger_get(world, event);

@@ -60,6 +60,14 @@ static void judge_requests(struct world *world)
         }
     }
     for (uint32_t request = 0; request < world->requests_count; request++) {
+        const struct stored *stored = &world->jet.stored[request];
+        uint32_t cancelled = world->requests[request].cancelled;
+        if (world->requests[request].accepted && stored->count == 0) {
+            world_violation(world, "S1", "R%u was accepted and has no result", request);
+        }
+        if (cancelled != 0 && stored->count == cancelled && stored->end != END_CANCELLED) {
+            world_violation(world, "S22", "R%u was cancelled and has ended otherwise", request);
+        }
         uint32_t most = 1u + world->functions[world->requests[request].function].retries_max;
         if (world->jet.ledger[request].attempts > most) {
             world_violation(world, "S4", "R%u was charged %u attempts, %u are allowed", request,

@@ -3,46 +3,11 @@
  * then fresh messages as long as max_ack_pending allows, and goes round the waiting pulls one message each. */
 #include "sim/jet.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/draw.h"
 
 enum { PURPOSE_LATE = DRAW_USER + 50, PURPOSE_STRAY_ACK };
-
-bool jet_init(struct jet *jet, const struct jet_settings *settings, const struct jet_hooks *hooks)
-{
-    memset(jet, 0, sizeof(*jet));
-    jet->settings = *settings;
-    jet->hooks = *hooks;
-    jet->messages = calloc(settings->history_max, sizeof(*jet->messages));
-    jet->pulls = calloc(JET_PULLS_MAX, sizeof(*jet->pulls));
-    jet->stored = calloc(settings->requests_max, sizeof(*jet->stored));
-    jet->ledger = calloc(settings->requests_max, sizeof(*jet->ledger));
-    jet->known_ns = calloc(settings->requests_max, sizeof(*jet->known_ns));
-    jet->known_sequence = calloc(settings->requests_max, sizeof(*jet->known_sequence));
-    if (jet->messages == NULL || jet->pulls == NULL || jet->stored == NULL || jet->ledger == NULL ||
-        jet->known_ns == NULL || jet->known_sequence == NULL) {
-        jet_free(jet);
-        return false;
-    }
-    for (uint32_t index = 0; index < JET_PULLS_MAX; index++) {
-        jet->pulls[index].next = index + 1 < JET_PULLS_MAX ? index + 2 : 0;
-    }
-    jet->pull_free = 1;
-    return true;
-}
-
-void jet_free(struct jet *jet)
-{
-    free(jet->messages);
-    free(jet->pulls);
-    free(jet->stored);
-    free(jet->ledger);
-    free(jet->known_ns);
-    free(jet->known_sequence);
-    memset(jet, 0, sizeof(*jet));
-}
 
 const struct message *jet_message(const struct jet *jet, uint64_t sequence)
 {
@@ -238,6 +203,8 @@ struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, co
     message->stored_wall_ns = wall_ns;
     message->state = MESSAGE_NEW;
     jet->messages_live++;
+    message->earlier = jet->latest[request];
+    jet->latest[request] = (uint32_t)message->sequence;
     if (content->has_id) {
         jet->known_ns[request] = now_ns;
         jet->known_sequence[request] = message->sequence;
@@ -245,6 +212,35 @@ struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, co
     list_append(jet, &consumer_of(jet, message)->fresh, message);
     consumer_serve(jet, now_ns, consumer_of(jet, message));
     return (struct jet_ack){ 0, false, message->sequence };
+}
+
+/* Gone from the stream, and from its consumer's memory. */
+static void message_remove(struct jet *jet, uint64_t now_ns, struct message *message)
+{
+    struct jet_consumer *consumer = consumer_of(jet, message);
+    if (message->state == MESSAGE_NEW) {
+        list_remove(jet, &consumer->fresh, message);
+    } else {
+        if (message->state == MESSAGE_DUE) {
+            list_remove(jet, &consumer->due, message);
+        }
+        consumer->pending--;
+    }
+    message->state = MESSAGE_GONE;
+    message->acked_ns = now_ns;
+    message->stamp++;
+    jet->messages_live--;
+    consumer_serve(jet, now_ns, consumer);
+}
+
+bool jet_remove(struct jet *jet, uint64_t now_ns, uint64_t sequence)
+{
+    struct message *message = message_at(jet, sequence);
+    if (message == NULL || message->state == MESSAGE_GONE) {
+        return false;
+    }
+    message_remove(jet, now_ns, message);
+    return true;
 }
 
 /* Tokens are not fenced: an ack of any earlier delivery, on any connection, removes the message; also while it
@@ -260,22 +256,10 @@ void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
     if (!consumer->exists) {
         return; /* nobody answers */
     }
-    if (message->state == MESSAGE_NEW) {
-        if (draw(jet->settings.seed, sequence, PURPOSE_STRAY_ACK, message->stamp) & 1) {
-            return;
-        }
-        list_remove(jet, &consumer->fresh, message);
-    } else {
-        if (message->state == MESSAGE_DUE) {
-            list_remove(jet, &consumer->due, message);
-        }
-        consumer->pending--;
+    if (message->state == MESSAGE_NEW && (draw(jet->settings.seed, sequence, PURPOSE_STRAY_ACK, message->stamp) & 1)) {
+        return;
     }
-    message->state = MESSAGE_GONE;
-    message->acked_ns = now_ns;
-    message->stamp++;
-    jet->messages_live--;
-    consumer_serve(jet, now_ns, consumer);
+    message_remove(jet, now_ns, message);
 }
 
 /* Restarts the whole ack wait, also on the token of an older delivery. */

@@ -59,6 +59,7 @@ struct message {
     uint32_t delivered; /* as the server counts it */
     uint32_t stamp;     /* timers of an earlier life of `due_ns` are void */
     uint32_t next;      /* in the list of its state; sequence, 0 ends it */
+    uint32_t earlier;   /* sequence of the message before it with the same request; 0 ends it */
     uint8_t state;      /* enum message_state */
 };
 
@@ -129,6 +130,7 @@ struct jet {
     struct ledger *ledger; /* by request */
     uint64_t *known_ns;    /* by request: when its Nats-Msg-Id was first seen; 0 unknown */
     uint64_t *known_sequence;
+    uint32_t *latest; /* by request: sequence of its youngest message, whatever became of it; 0 none */
     uint64_t last_sequence, revision, kills;
     uint32_t messages_live, pull_free, redeliveries, resurrected;
 };
@@ -143,6 +145,10 @@ const struct message *jet_message(const struct jet *jet, uint64_t sequence); /* 
 void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence);
 void jet_progress(struct jet *jet, uint64_t now_ns, uint64_t sequence);
 void jet_hand_back(struct jet *jet, uint64_t now_ns, uint64_t sequence, uint64_t delay_ns);
+/* STREAM.MSG.DELETE: false if there is no such message (any more). */
+bool jet_remove(struct jet *jet, uint64_t now_ns, uint64_t sequence);
+/* The first message of that request that is still in the stream; 0: none. What a walk through the stream finds. */
+uint64_t jet_find(const struct jet *jet, uint32_t request);
 
 /* -- consumers and pulls -- */
 /* Creates it if it is absent; returns the last sequence of the stream, taken when the consumer exists. */

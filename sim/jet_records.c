@@ -1,4 +1,5 @@
-/* What is written create-only or by compare-and-set: results, dead letters, the ledger of attempts.
+/* What is written create-only or by compare-and-set: results, dead letters, the ledger of attempts; and the search for
+ * a request's message.
  *
  * "Wrong last sequence" (10071) is the one primitive that gives at most one result; it was seen to hold after kill
  * -9, so the model keeps all of this over jet_kill(). Results vanish after the retention, as max_age does. */
@@ -32,6 +33,15 @@ uint16_t jet_store_result(struct jet *jet, uint64_t now_ns, uint32_t request, co
 const struct stored *jet_result(const struct jet *jet, uint64_t now_ns, uint32_t request)
 {
     return result_lives(jet, now_ns, request) ? &jet->stored[request] : NULL;
+}
+
+uint64_t jet_find(const struct jet *jet, uint32_t request)
+{
+    uint64_t found = 0;
+    for (uint32_t at = jet->latest[request]; at != 0; at = jet->messages[at - 1].earlier) {
+        found = jet->messages[at - 1].state == MESSAGE_GONE ? found : at;
+    }
+    return found;
 }
 
 uint16_t jet_store_dead(struct jet *jet, uint32_t request)

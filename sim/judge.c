@@ -191,63 +191,25 @@ static void judge_result(struct world *world, uint32_t index, const struct effec
     }
 }
 
+/* A cancel takes a message away as an ack does. */
+static void judge_remove(struct world *world, uint32_t index, const struct effect *effect)
+{
+    const struct message *message = jet_message(&world->jet, effect->amount);
+    uint32_t request = request_of_key(world, effect->key);
+    if (message == NULL || message->content.request != request) {
+        world_violation(world, "S7", "%c removes a message that is not of R%u", letter(index), request);
+    }
+    if (world->jet.stored[request].count == 0) {
+        world_violation(world, "S5", "%c removes R%u and no result is stored", letter(index), request);
+    }
+}
+
 static void judge_dead(struct world *world, uint32_t index, const struct effect *effect)
 {
     uint32_t request = judge_message(world, index, effect)->content.request;
     const struct stored *stored = &world->jet.stored[request];
     if (stored->count == 0 || stored->end != END_DEAD_LETTERED) {
         world_violation(world, "S1", "R%u is buried, but its stored result is not dead-lettered", request);
-    }
-}
-
-/* What a reader is told of an ended request is what is stored. */
-static void judge_told(struct world *world, uint32_t request, const struct effect *effect, const struct slot *result)
-{
-    const struct stored *stored = &world->jet.stored[request];
-    uint64_t payload = result == NULL ? 0 : result->content.payload;
-    if (stored->count == 0) {
-        world_violation(world, "S5", "the caller of R%u is told %s before it is stored", request,
-                        end_name(effect->end));
-    }
-    if (stored->end != effect->end || stored->payload != payload) {
-        world_violation(world, "S2", "a caller of R%u is told %s %llu, stored is %s %llu", request,
-                        end_name(effect->end), (unsigned long long)payload, end_name(stored->end),
-                        (unsigned long long)stored->payload);
-    }
-}
-
-static bool certainly_not_started(uint16_t reason)
-{
-    return reason == REASON_QUEUE_FULL || reason == REASON_NATS_UNAVAILABLE || reason == REASON_SHUTTING_DOWN ||
-           reason == REASON_NATS_REFUSED || reason == REASON_FUNCTION_NOT_FOUND || reason == REASON_NOT_DEPLOYED ||
-           reason == REASON_EVENT_TOO_LARGE || reason == REASON_RUNTIME_UNAVAILABLE;
-}
-
-static void judge_reply(struct world *world, uint32_t index, const struct effect *effect)
-{
-    if (effect->reference == 0 || effect->reference > world->calls_count) {
-        world_violation(world, "S7", "%c answers a call that nobody made", letter(index));
-    }
-    struct call *call = &world->calls[effect->reference - 1];
-    const struct slot *result = judge_blob(world, index, effect->blob);
-    if (call->node != index || call->incarnation != world->nodes[index].incarnation || call->replies != 0) {
-        world_violation(world, "S7", "%c answers call %llu, R%u, a second time", letter(index),
-                        (unsigned long long)effect->reference, call->request);
-    }
-    if (effect->end == END_NONE) {
-        if (effect->code == REASON_NONE) {
-            world_violation(world, "S7", "%c refuses R%u without a reason", letter(index), call->request);
-        }
-        call->certainly_not_started = certainly_not_started(effect->code);
-        if (call->certainly_not_started && call->executed) {
-            world_violation(world, "S7", "%c says %s for R%u, which ran", letter(index), reason_name(effect->code),
-                            call->request);
-        }
-        return;
-    }
-    judge_told(world, call->request, effect, result);
-    if (world->jet.stored[call->request].digest != call->digest) {
-        world_violation(world, "S2", "a caller of R%u gets the result of another input", call->request);
     }
 }
 
@@ -382,6 +344,9 @@ void judge_effect(struct world *world, uint32_t index, const struct effect *effe
         return;
     case EFFECT_REPLY:
         judge_reply(world, index, effect);
+        return;
+    case EFFECT_REMOVE_REQUEST:
+        judge_remove(world, index, effect);
         return;
     case EFFECT_START_WORKER:
         judge_start(world, index, effect);

@@ -45,6 +45,21 @@ static void perform_ensure(struct world *world, uint32_t index, const struct eff
     event->effect = *effect;
 }
 
+/* A walk through the stream by the control connection: it may take long, and always ends. */
+static void perform_find(struct world *world, uint32_t index, const struct effect *effect)
+{
+    const struct node *node = &world->nodes[index];
+    bool lost = world->broker_up_ns > world->now || (!node->link.up && !world->healed);
+    if (lost || world_strikes(world, FAULT_FIND_FAIL, index)) {
+        complete_later(world, index, effect, 2 * SECOND, INPUT_FOUND)->outcome = OUTCOME_UNKNOWN;
+        return;
+    }
+    uint64_t random = world_draw(world, index, PURPOSE_FIND, effect->operation);
+    uint64_t walk = (random & 7) == 0 ? draw_below(draw_mix(random), 3 * SECOND) : 0;
+    struct event *event = world_post_node(world, world->now + world->choices.latency_ns + walk, EVENT_TO_BROKER, index);
+    event->effect = *effect;
+}
+
 static void take_note(struct world *world, uint32_t index, struct handle function, struct key version)
 {
     struct node *node = &world->nodes[index];
@@ -125,6 +140,15 @@ void world_perform(struct world *world, uint32_t index, const struct effect *eff
         client_learn(world, index, effect);
         wire_send(world, index, effect);
         return;
+    case EFFECT_ADMIT:
+        client_learn(world, index, effect);
+        return;
+    case EFFECT_FIND_REQUEST:
+        perform_find(world, index, effect);
+        return;
+    case EFFECT_PUBLISH_CANCELLED:
+    case EFFECT_REMOVE_REQUEST:
+    case EFFECT_ANNOUNCE_CANCEL:
     case EFFECT_FETCH_RESULT:
     case EFFECT_PULL:
     case EFFECT_ACK:

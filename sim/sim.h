@@ -65,7 +65,14 @@ enum { SIM_STEPS_DEFAULT = 20000 };
     X(CLOSE, "function closed, then removed and put back")                                                             \
     X(SETTING, "setting changed while running")                                                                        \
     X(ALIAS, "request named another alias")                                                                            \
-    X(ELSEWHERE, "instance that does not serve a function's language")
+    X(ELSEWHERE, "instance that does not serve a function's language")                                                 \
+    X(CLIENT_SUBMIT, "request submitted without waiting")                                                              \
+    X(CLIENT_AWAIT, "result of a request awaited")                                                                     \
+    X(CLIENT_LOOK, "result of a request looked for")                                                                   \
+    X(CLIENT_END, "request cancelled")                                                                                 \
+    X(CANCEL_FORGED, "instances told of a cancel that is none")                                                        \
+    X(CANCEL_UNHEARD, "instance that did not hear of a cancel")                                                        \
+    X(FIND_FAIL, "queue could not be searched")
 
 enum sim_fault {
 #define X(name, text) FAULT_##name,

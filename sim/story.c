@@ -63,9 +63,12 @@ static void story_key(const struct world *world, struct key key)
 
 static void story_input_fields(const struct world *world, const struct input *input)
 {
+    static const char *const doors[] = { "execute", "submit", "await", "look", "cancel" };
     FILE *out = world->options.story;
     switch ((enum input_kind)input->kind) {
     case INPUT_CALL:
+        fprintf(out, " %s", doors[input->as.call.kind]);
+        story_key(world, input->as.call.request);
         story_key(world, input->as.call.function);
         fprintf(out, " budget %llu ms", (unsigned long long)(input->as.call.budget_ns / MILLISECOND));
         return;
@@ -78,6 +81,15 @@ static void story_input_fields(const struct world *world, const struct input *in
         story_key(world, input->as.result.request);
         fprintf(out, " %s %s", end_name((enum end)input->as.result.end),
                 reason_name((enum reason)input->as.result.reason));
+        return;
+    case INPUT_FOUND:
+        fprintf(out, " #%llu", (unsigned long long)input->as.found.sequence);
+        return;
+    case INPUT_CANCEL_HEARD:
+        story_key(world, input->as.cancel.request);
+        return;
+    case INPUT_SETTING:
+        fprintf(out, " %u becomes %llu", input->as.setting.which, (unsigned long long)input->as.setting.value);
         return;
     case INPUT_LEDGER:
         fprintf(out, " revision %llu attempts %u starts %u", (unsigned long long)input->as.ledger.revision,

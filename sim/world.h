@@ -112,9 +112,12 @@ enum caller_state { CALLER_OPEN, CALLER_REPLIED, CALLER_CANCELLED, CALLER_CRASHE
 struct call {
     uint32_t request, node, incarnation, replies;
     struct handle handle;
-    uint64_t digest;
-    uint8_t state; /* enum caller_state */
+    uint64_t digest, since_ns;
+    uint64_t queued;     /* CANCEL: sequence of a message of the request that was in the queue when it was called */
+    uint32_t stored;     /* how often a result had been stored, if one was kept when it was called; 0 none */
+    uint8_t state, kind; /* enum caller_state, enum call_kind */
     bool certainly_not_started, executed;
+    bool ended; /* CANCEL: the result `cancelled` that it asked for is stored */
     uint32_t function;
 };
 
@@ -123,6 +126,7 @@ struct request {
     uint32_t function; /* FUNCTIONS_MAX: one that nobody deployed */
     uint32_t executions, charges;
     uint64_t digest;
+    uint32_t cancelled; /* how often a result had been stored when a canceller was told that it is `cancelled` */
     bool accepted;
 };
 
@@ -185,6 +189,8 @@ enum world_draw {
     PURPOSE_RECONNECT,
     PURPOSE_ALIAS,
     PURPOSE_ELSEWHERE,
+    PURPOSE_FIND,
+    PURPOSE_DOOR,
 };
 
 /* -- world.c: small things -- */
@@ -222,6 +228,8 @@ void world_perform(struct world *world, uint32_t index, const struct effect *eff
 
 /* -- far_end.c: what arrives at the broker, and what it sends back -- */
 void far_end_arrived(struct world *world, const struct event *event);
+/* Tells every instance that is connected that the request is cancelled, true or not. */
+void far_end_announce(struct world *world, uint32_t request);
 void far_end_hooks(struct world *world, struct jet_hooks *ret_hooks);
 
 /* -- wire.c -- */
@@ -269,6 +277,10 @@ void fault_reconcile(struct world *world);
 void judge_input(struct world *world, uint32_t index, const struct input *input);
 void judge_effect(struct world *world, uint32_t index, const struct effect *effect);
 struct slot *judge_blob(struct world *world, uint32_t index, struct blob blob); /* B1 if the core does not hold it */
+
+/* -- judge_reply.c: what callers and gateways are told -- */
+void judge_told(struct world *world, uint32_t request, const struct effect *effect, const struct slot *result);
+void judge_reply(struct world *world, uint32_t index, const struct effect *effect);
 
 /* -- finish.c -- */
 /* NULL once nothing is left to do, else the first unmet reason (static text). */

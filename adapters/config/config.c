@@ -2,7 +2,6 @@
  * origin. Every source is checked, also where a later one overrides it: a mistake that is hidden today is a surprise
  * tomorrow. */
 #include "adapters/config/config_internal.h"
-#include "adapters/cloudevents/names.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -34,18 +33,20 @@ void config_defaults(const struct config_table *table, struct config_book *book,
 }
 
 /* One text from the environment or a flag. */
-static void apply(const struct config_key *key, const char *text, struct config_origin origin, struct config *config,
+static void apply(const char *path, const char *text, struct config_origin origin, struct config *config,
                   struct config_problems *problems)
 {
     static _Thread_local struct config_raw raw;
     char why[CONFIG_WHY_BYTES] = "no memory";
-    if (!config_raw_of_text(key, text, config->book, &raw) ||
-        !config_value_read(key, &raw, config->book, config, why)) {
-        config_problem(problems, "%s (%s): %s", origin.where, key->path, why);
-        return;
-    }
+    struct config_name name = config_name_find(&config_table, path);
+    struct config_place place = { &config_table, config, config->book->origins, config->book };
+    static const struct config_key text_key = { .kind = CONFIG_STRING };
     origin.where = config_book_copy(config->book, origin.where, strlen(origin.where));
-    config->book->origins[key - config_table.keys] = origin;
+    if (origin.where == NULL ||
+        !config_raw_of_text(name.key == NULL ? &text_key : name.key, text, config->book, &raw) ||
+        !config_apply(&place, name, &raw, origin, why)) {
+        config_problem(problems, "%s (%s): %s", origin.where == NULL ? "" : origin.where, path, why);
+    }
 }
 
 static const char *environment_find(const char *const *environment, const char *name)
@@ -68,18 +69,19 @@ static const char *environment_alias(const char *path)
 static void apply_environment(const struct config_sources *sources, struct config *config,
                               struct config_problems *problems)
 {
-    for (size_t i = 0; i < config_table.count; i++) {
-        const struct config_key *key = &config_table.keys[i];
+    for (size_t i = 0; i < config_table.count + config_table.spelling_count; i++) {
+        bool spelling = i >= config_table.count;
+        const char *path = spelling ? config_table.spellings[i - config_table.count].path : config_table.keys[i].path;
         char name[CONFIG_PATH_BYTES];
-        config_environment_name(key->path, name);
+        config_environment_name(path, name);
         const char *where = name, *text = environment_find(sources->environment, name);
-        const char *alias = environment_alias(key->path);
+        const char *alias = spelling ? NULL : environment_alias(path);
         if (text == NULL && alias != NULL && config->book->origins[i].source == CONFIG_FROM_DEFAULT) {
             where = alias;
             text = environment_find(sources->environment, alias);
         }
         if (text != NULL) {
-            apply(key, text, (struct config_origin){ CONFIG_FROM_ENVIRONMENT, where }, config, problems);
+            apply(path, text, (struct config_origin){ CONFIG_FROM_ENVIRONMENT, where, NULL }, config, problems);
         }
     }
 }
@@ -88,10 +90,11 @@ static void apply_flags(const struct config_sources *sources, struct config *con
 {
     for (size_t i = 0; i < sources->flag_count; i++) {
         const struct config_flag *flag = &sources->flags[i];
-        const struct config_key *key = config_key_find(&config_table, flag->path);
-        assert(key != NULL);
-        if (key != NULL) {
-            apply(key, flag->text, (struct config_origin){ CONFIG_FROM_FLAG, flag->flag }, config, problems);
+        struct config_name name = config_name_find(&config_table, flag->path);
+        assert(name.key != NULL || name.spelling != NULL);
+        if (name.key != NULL || name.spelling != NULL) {
+            apply(flag->path, flag->text, (struct config_origin){ CONFIG_FROM_FLAG, flag->flag, NULL }, config,
+                  problems);
         }
     }
 }
@@ -107,10 +110,14 @@ static bool load(const char *text, size_t length, const char *name, const struct
     }
     config_defaults(&config_table, config.book, &config);
     if (text != NULL) {
-        config_yaml_read(text, length, name, &config_table, config.book, &config, problems);
+        struct config_place place = { &config_table, &config, config.book->origins, config.book };
+        config_yaml_read(text, length, name, &place, &config.queue_groups, problems);
     }
     apply_environment(sources, &config, problems);
     apply_flags(sources, &config, problems);
+    if (problems->count == before) {
+        config_settle(&config, problems);
+    }
     if (problems->count == before) {
         config_check_values(&config, problems);
     }
@@ -173,96 +180,12 @@ void config_free(struct config *config)
     *config = (struct config){ 0 };
 }
 
-/* ---- the manifest ------------------------------------------------------------------------------------------------ */
-
-static void manifest_inherit(struct manifest *manifest, const struct config *defaults)
+size_t config_note_count(const struct config *config)
 {
-#define INHERIT(path, member, from)                                                                                    \
-    do {                                                                                                               \
-        const struct config_key *key = config_key_find(&manifest_table, path);                                         \
-        if (manifest->book->origins[key - manifest_table.keys].source == CONFIG_FROM_DEFAULT) {                        \
-            manifest->member = defaults->from;                                                                         \
-        }                                                                                                              \
-    } while (0)
-    INHERIT("spec.timeout", timeout_ns, functions_timeout_ns);
-    INHERIT("spec.maxRetries", retries_max, functions_retries_max);
-    INHERIT("spec.concurrency", concurrency, functions_concurrency);
-    INHERIT("spec.maxWorkers", workers_max, functions_workers_max);
-    INHERIT("spec.keepAlive", keep_alive_ns, functions_keep_alive_ns);
-    INHERIT("spec.memory", memory_bytes, functions_memory_bytes);
-#undef INHERIT
+    return config->book->note_count;
 }
 
-static bool variable_name_valid(const char *name)
+const char *config_note(const struct config *config, size_t index)
 {
-    if (*name == '\0' || (*name >= '0' && *name <= '9')) {
-        return false;
-    }
-    for (; *name != '\0'; name++) {
-        bool letter = (*name >= 'A' && *name <= 'Z') || (*name >= 'a' && *name <= 'z') || *name == '_';
-        if (!letter && !(*name >= '0' && *name <= '9')) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void manifest_check(const struct manifest *manifest, const char *name, struct config_problems *problems)
-{
-    enum cloudevents_language language;
-    /* Defaults are set through the table, which the analyser can't follow: texts are never NULL after it. */
-    bool named = manifest->name != NULL && *manifest->name != '\0';
-    if (named && !cloudevents_function_name_valid(bytes_of(manifest->name))) {
-        config_problem(problems,
-                       "%s: metadata.name: \"%.70s\" is no function name: use a-z, 0-9, _ and -, start with a letter, "
-                       "at most %d",
-                       name, manifest->name, CLOUDEVENTS_FUNCTION_BYTES_MAX);
-    }
-    bool spoken = manifest->language != NULL && *manifest->language != '\0';
-    if (spoken && !cloudevents_language_find(bytes_of(manifest->language), &language)) {
-        config_problem(problems, "%s: spec.language: \"%.40s\" is not one of bin, c, go, js, python", name,
-                       manifest->language);
-    }
-    for (size_t i = 0; i < manifest->env.count; i++) {
-        const char *variable = manifest->env.items[i].name;
-        if (variable == NULL || !variable_name_valid(variable) || strncmp(variable, "STEAD_", 6) == 0) {
-            config_problem(problems,
-                           "%s: spec.env: \"%.60s\" is no variable name: use letters, digits and _, and no STEAD_ in "
-                           "front",
-                           name, variable == NULL ? "" : variable);
-        }
-    }
-}
-
-bool manifest_load_text(const char *text, size_t length, const char *name, const struct config *defaults,
-                        struct manifest *ret_manifest, struct config_problems *problems)
-{
-    *problems = (struct config_problems){ 0 };
-    struct manifest manifest = { .book = config_book_create() };
-    if (manifest.book == NULL) {
-        config_problem(problems, "%s: no memory", name);
-        return false;
-    }
-    config_defaults(&manifest_table, manifest.book, &manifest);
-    if (length > CONFIG_FILE_BYTES_MAX) {
-        config_problem(problems, "%s: is larger than 1 MiB", name);
-    } else {
-        config_yaml_read(text, length, name, &manifest_table, manifest.book, &manifest, problems);
-    }
-    manifest_check(&manifest, name, problems);
-    if (problems->count > 0) {
-        manifest_free(&manifest);
-        return false;
-    }
-    if (defaults != NULL) {
-        manifest_inherit(&manifest, defaults);
-    }
-    *ret_manifest = manifest;
-    return true;
-}
-
-void manifest_free(struct manifest *manifest)
-{
-    config_book_free(manifest->book);
-    *manifest = (struct manifest){ 0 };
+    return config->book->notes[index];
 }

@@ -1,7 +1,9 @@
 /* The configuration: one table of keys (config_keys.h) from which come this struct, the YAML parser, defaults,
- * STEAD_... variables, `stead config check|print|schema` and docs/reference/config.md.
+ * STEAD_... variables, `stead config check|print|schema` and docs/reference/config.md. A second table
+ * (config_spellings.h) takes the keys of the original configuration.
  *
- * A value comes from, in this order: a flag, the environment, the file, the default; its origin is kept.
+ * A value comes from, in this order: a flag, the environment, the file, the default; its origin is kept. What was given
+ * and does not hold as it stands (two keys contradict each other, or a key has no effect here) is told in a note.
  * Units: durations are int64_t ns, sizes int64_t bytes. Texts are never NULL; "" means not set.
  *
  * Ownership: config_free() frees everything that the struct points to.
@@ -12,13 +14,20 @@
 #define STEAD_ADAPTERS_CONFIG_H
 
 #include "adapters/config/config_keys.h"
+#include "adapters/config/config_spellings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CONFIG_PROBLEMS_MAX = 16, CONFIG_PROBLEM_BYTES = 320, CONFIG_FILE_BYTES_MAX = 1024 * 1024 };
+enum {
+    CONFIG_PROBLEMS_MAX = 16,
+    CONFIG_PROBLEM_BYTES = 320,
+    CONFIG_FILE_BYTES_MAX = 1024 * 1024,
+    CONFIG_NOTES_MAX = 32,
+    CONFIG_CHANGES_MAX = 128,
+};
 
 struct config_problems {
     size_t count; /* may exceed CONFIG_PROBLEMS_MAX; the texts stop there */
@@ -47,7 +56,8 @@ enum config_routing { CONFIG_ROUND_ROBIN, CONFIG_RANDOM, CONFIG_LEAST_LOADED, CO
 enum config_log_level { CONFIG_LOG_DEBUG, CONFIG_LOG_INFO, CONFIG_LOG_WARN, CONFIG_LOG_ERROR };
 enum config_log_format { CONFIG_LOG_AUTO, CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 
-struct config_book; /* private: memory and origins */
+struct config_book; /* private: memory, origins, notes */
+struct config_origin;
 
 #define CONFIG_TYPE_STRING    const char *
 #define CONFIG_TYPE_BOOL      bool
@@ -62,10 +72,25 @@ struct config_book; /* private: memory and origins */
 #define CONFIG_TYPE_CHOICE    int
 #define CONFIG_TYPE_PAIRS     struct config_pairs
 
+/* An entry of queue.groups. Members that were not given hold defaults; manifest_inherit() knows which. */
+struct config_group {
+#define X(kind, path, member, default_text, min, max, choices, reload, doc) CONFIG_TYPE_##kind member;
+    CONFIG_GROUP_KEYS(X)
+#undef X
+    const char *language; /* "go" */
+    struct config_origin *origins;
+};
+
+struct config_groups {
+    struct config_group *items;
+    size_t count;
+};
+
 struct config {
 #define X(kind, path, member, default_text, min, max, choices, reload, doc) CONFIG_TYPE_##kind member;
     CONFIG_KEYS(X)
 #undef X
+    struct config_groups queue_groups;
     struct config_book *book;
 };
 
@@ -92,14 +117,36 @@ void config_free(struct config *config);
 /* `stead config print`: every key with its effective value and origin, as YAML with comments or as JSON.
  * Secrets are not among the keys: credentials are named by file. */
 void config_print(const struct config *config, FILE *out, bool json);
-/* `stead config check`: one line a problem, or the JSON {"ok": ..., "problems": [...]}. */
-void config_check_print(const struct config_problems *problems, FILE *out, bool json);
+/* What was given and does not hold as it stands: "file:line: key: what holds instead, and why". */
+size_t config_note_count(const struct config *config);
+const char *config_note(const struct config *config, size_t index);
+/* `stead config check`: one line a problem or note, or the JSON {"ok": ..., "problems": [...], "notes": [...]}.
+ * config: NULL if there are problems. */
+void config_check_print(const struct config_problems *problems, const struct config *config, FILE *out, bool json);
 /* `stead config schema`: a JSON Schema (2020-12) of the file. */
 void config_schema_print(FILE *out);
 /* docs/reference/config.md */
 void config_page_print(FILE *out);
-/* Which changed keys need a restart: writes their paths into `problems`; true if every change can be applied live. */
-bool config_reloadable(const struct config *old, const struct config *new, struct config_problems *problems);
+
+/* True if it is a key or another spelling of one, as --set takes it; otherwise ret_near is the nearest one or "". */
+enum { CONFIG_NEAR_BYTES = 128 };
+bool config_path_known(const char *path, char ret_near[CONFIG_NEAR_BYTES]);
+
+/* ---- reload ---------------------------------------------------------------------------------------------------- */
+
+struct config_change {
+    const char *path;
+    bool live; /* applies to a running service; otherwise after a restart */
+    char from[48], to[48];
+};
+
+/* What differs, in the table's order; returns how many, at most CONFIG_CHANGES_MAX. */
+size_t config_changes(const struct config *old, const struct config *new,
+                      struct config_change ret_changes[CONFIG_CHANGES_MAX]);
+/* Makes of a fresh config what can hold in a process that was started with `started`: keys that need a restart are put
+ * back. False, with the rules that the mixture would break; then it must not be used. Afterwards `config` borrows texts
+ * from `started`, which must live as long. */
+bool config_keep_started(struct config *config, const struct config *started, struct config_problems *problems);
 
 /* ---- the manifest of a function: stead.yaml beside its code --------------------------------------------------- */
 
@@ -110,10 +157,13 @@ struct manifest {
     struct config_book *book;
 };
 
-/* Reads a manifest. Keys that are not given take the daemon's function defaults from `defaults` (NULL: the table's).
- * Name and language may be "" : the deployer then takes the folder's name and looks at the content. */
+/* Reads a manifest. Keys that are not given take the daemon's defaults for functions of the manifest's language from
+ * `defaults` (NULL: the table's). Name and language may be "": the deployer then takes the folder's name, looks at the
+ * content, and calls manifest_inherit() once it knows the language. */
 bool manifest_load_text(const char *text, size_t length, const char *name, const struct config *defaults,
                         struct manifest *ret_manifest, struct config_problems *problems);
+/* Sets what the manifest does not give: from the queue group of the language, else from functions.*. May be repeated. */
+void manifest_inherit(struct manifest *manifest, const struct config *defaults, const char *language);
 void manifest_free(struct manifest *manifest);
 void manifest_schema_print(FILE *out);
 

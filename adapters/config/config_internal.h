@@ -33,16 +33,32 @@ struct config_key {
     const char *doc;
 };
 
+enum config_how { CONFIG_SAME, CONFIG_LEAST, CONFIG_MOST, CONFIG_JOIN, CONFIG_FIXED, CONFIG_REFUSED, CONFIG_GROUPS };
+
+struct config_spelling {
+    enum config_how how;
+    const char *path, *target, *why;
+};
+
 struct config_table {
     const char *title;
     const struct config_key *keys;
     size_t count;
+    const struct config_spelling *spellings;
+    size_t spelling_count;
 };
 
 extern const struct config_table config_table;
 extern const struct config_table manifest_table;
+extern const struct config_table group_table;
 
-enum { CONFIG_KEYS_MAX = 128, CONFIG_PATH_BYTES = 128, CONFIG_WHY_BYTES = 160, CONFIG_ITEMS_MAX = 256 };
+enum {
+    CONFIG_KEYS_MAX = 128,
+    CONFIG_PATH_BYTES = 128,
+    CONFIG_WHY_BYTES = 160,
+    CONFIG_ITEMS_MAX = 256,
+    CONFIG_GROUPS_MAX = 16
+};
 
 enum config_shape { CONFIG_SCALAR, CONFIG_SEQUENCE, CONFIG_MAPPING };
 
@@ -59,13 +75,30 @@ enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_ENVIRONM
 
 struct config_origin {
     enum config_source source;
-    const char *where; /* "stead.yaml:3", "STEAD_GRPC_LISTEN", "--grpc"; NULL for a default */
+    const char *where;                      /* "stead.yaml:3", "STEAD_GRPC_LISTEN", "--grpc"; NULL for a default */
+    const struct config_spelling *spelling; /* NULL: by its own name */
 };
 
 struct config_block;
 struct config_book {
     struct config_block *blocks;
     struct config_origin origins[CONFIG_KEYS_MAX];
+    const char *notes[CONFIG_NOTES_MAX];
+    size_t note_count;
+};
+
+/* What a path names: `key` is NULL if it is fixed, refused or the groups; both are NULL if nobody knows it. */
+struct config_name {
+    const struct config_key *key;
+    const struct config_spelling *spelling;
+};
+
+/* Where values of one table go to. */
+struct config_place {
+    const struct config_table *table;
+    void *target;
+    struct config_origin *origins;
+    struct config_book *book;
 };
 
 struct config_book *config_book_create(void);
@@ -74,6 +107,8 @@ void config_book_free(struct config_book *book);
 void *config_book_allocate(struct config_book *book, size_t size);
 char *config_book_copy(struct config_book *book, const char *text, size_t length);
 
+/* Adds a note; what does not fit is counted nowhere: the table of notes holds one a rule. */
+void config_add_note(struct config_book *book, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void config_problem(struct config_problems *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Reads `raw` into the key's member of `target`; on failure says why and leaves the member. */
@@ -83,6 +118,7 @@ bool config_value_read(const struct config_key *key, const struct config_raw *ra
 bool config_raw_of_text(const struct config_key *key, const char *text, struct config_book *book,
                         struct config_raw *ret_raw);
 bool config_kind_is_list(enum config_kind kind);
+bool config_read_integer(const char *text, int64_t *ret_number);
 bool config_read_duration(const char *text, int64_t *ret_ns);
 bool config_read_size(const char *text, int64_t *ret_bytes);
 bool config_read_cpu(const char *text, int64_t *ret_milli);
@@ -92,11 +128,17 @@ void config_write_cpu(int64_t milli, char *ret_text, size_t size);
 bool config_address_valid(const char *text, bool allow_unix);
 bool config_address_loopback(const char *text); /* unix: counts as loopback */
 
-/* Parses YAML text and sets the members it names in `target`. False if there was any problem. */
-bool config_yaml_read(const char *text, size_t length, const char *name, const struct config_table *table,
-                      struct config_book *book, void *target, struct config_problems *problems);
+/* Parses YAML text and sets the members it names in `place`. `groups`: NULL if the table has none. False if there was
+ * any problem. */
+bool config_yaml_read(const char *text, size_t length, const char *name, const struct config_place *place,
+                      struct config_groups *groups, struct config_problems *problems);
 /* The known key or section that is nearest to `path`, or NULL if none is near. */
 const char *config_nearest(const struct config_table *table, const char *path, char ret_section[CONFIG_PATH_BYTES]);
+struct config_name config_name_find(const struct config_table *table, const char *path);
+/* Sets what `name` names, by the rules of config_spellings.h if it is set already from a source of the same rank. On
+ * failure says why. */
+bool config_apply(const struct config_place *place, struct config_name name, struct config_raw *raw,
+                  struct config_origin origin, char ret_why[CONFIG_WHY_BYTES]);
 const struct config_key *config_key_find(const struct config_table *table, const char *path);
 bool config_section_known(const struct config_table *table, const char *path);
 /* "grpc.maxInFlight" -> "STEAD_GRPC_MAX_IN_FLIGHT" */
@@ -104,6 +146,22 @@ void config_environment_name(const char *path, char ret_name[CONFIG_PATH_BYTES])
 /* Sets every member to its default; the table is ours, so a bad default is a bug. */
 void config_defaults(const struct config_table *table, struct config_book *book, void *target);
 
+/* Whether two members, wherever they are, hold the same. */
+bool config_member_same(const struct config_key *key, const void *a, const void *b);
+size_t config_member_bytes(const struct config_key *key);
+void config_value_print(const struct config_key *key, const void *target, FILE *out);
+/* As config_value_print() writes it, without quotation marks; cut to fit. */
+void config_value_text(const struct config_key *key, const void *target, char *ret_text, size_t size);
+
+/* Makes the values fit together and says what was made of them; problems where that can't be. */
+void config_settle(struct config *config, struct config_problems *problems);
+void config_settle_groups(struct config *config, struct config_problems *problems);
+void config_note_group_retries(struct config *config);
+/* maxRetries for functions of a group (NULL: of none) whose manifest says nothing. */
+int64_t config_retries_of(const struct config *config, const struct config_group *group);
+/* The spelling by which the key at `path` was given, or the path itself. */
+const char *config_given_name(const struct config *config, const char *path);
+const struct config_origin *config_origin_of(const struct config *config, const char *path);
 void config_check_values(const struct config *config, struct config_problems *problems);
 void config_json_text(FILE *out, const char *text);
 

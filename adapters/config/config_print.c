@@ -3,6 +3,7 @@
 #include "adapters/config/config_internal.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 void config_json_text(FILE *out, const char *text)
@@ -31,7 +32,7 @@ static void print_choice(const struct config_key *key, int index, FILE *out)
 }
 
 /* A value as JSON, which YAML reads too. Durations and sizes stay texts with their unit. */
-static void print_value(const struct config_key *key, const void *target, FILE *out)
+void config_value_print(const struct config_key *key, const void *target, FILE *out)
 {
     const void *member = (const char *)target + key->offset;
     const struct config_list *list = member;
@@ -78,11 +79,30 @@ static void print_value(const struct config_key *key, const void *target, FILE *
     }
 }
 
+void config_value_text(const struct config_key *key, const void *target, char *ret_text, size_t size)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+    ret_text[0] = '\0';
+    if (out == NULL) {
+        return;
+    }
+    config_value_print(key, target, out);
+    fclose(out);
+    bool quoted = length >= 2 && text[0] == '"';
+    snprintf(ret_text, size, "%.*s", (int)(quoted ? length - 2 : length), text + (quoted ? 1 : 0));
+    free(text);
+}
+
 static void print_origin(const struct config_origin *origin, FILE *out)
 {
     static const char *const names[] = { "default", "file", "environment", "flag" };
     fprintf(out, "%s%s%s", names[origin->source], origin->where == NULL ? "" : " ",
             origin->where == NULL ? "" : origin->where);
+    if (origin->spelling != NULL) {
+        fprintf(out, " (%s)", origin->spelling->path);
+    }
 }
 
 /* Opens the sections of `path` that `before` was not in. Returns the depth of the key itself. */
@@ -104,6 +124,52 @@ static const char *last_part(const char *path)
     return dot == NULL ? path : dot + 1;
 }
 
+static bool group_given(const struct config_group *group, size_t index)
+{
+    return group->origins[index].source != CONFIG_FROM_DEFAULT;
+}
+
+static void print_groups_yaml(const struct config_groups *groups, FILE *out)
+{
+    fprintf(out, "  groups:%s\n", groups->count == 0 ? " []  # default" : "");
+    for (size_t i = 0; i < groups->count; i++) {
+        const char *lead = "    - ";
+        for (size_t k = 0; k < group_table.count; k++) {
+            if (group_given(&groups->items[i], k)) {
+                fprintf(out, "%s%s: ", lead, group_table.keys[k].path);
+                config_value_print(&group_table.keys[k], &groups->items[i], out);
+                fputs("  # ", out);
+                print_origin(&groups->items[i].origins[k], out);
+                fputc('\n', out);
+                lead = "      ";
+            }
+        }
+    }
+}
+
+static void print_groups_json(const struct config_groups *groups, FILE *out)
+{
+    fputs(",\n  \"queue.groups\": {\"value\": [", out);
+    for (size_t i = 0; i < groups->count; i++) {
+        const char *lead = i == 0 ? "{" : ", {";
+        for (size_t k = 0; k < group_table.count; k++) {
+            if (group_given(&groups->items[i], k)) {
+                fprintf(out, "%s\"%s\": ", lead, group_table.keys[k].path);
+                config_value_print(&group_table.keys[k], &groups->items[i], out);
+                lead = ", ";
+            }
+        }
+        fputc('}', out);
+    }
+    fprintf(out, "], \"origin\": \"%s\", \"where\": \"\"}", groups->count == 0 ? "default" : "file");
+}
+
+static bool last_of_queue(size_t index)
+{
+    return strncmp(config_table.keys[index].path, "queue.", 6) == 0 &&
+           (index + 1 == config_table.count || strncmp(config_table.keys[index + 1].path, "queue.", 6) != 0);
+}
+
 static void print_yaml(const struct config *config, FILE *out)
 {
     const char *before = "";
@@ -111,10 +177,13 @@ static void print_yaml(const struct config *config, FILE *out)
         const struct config_key *key = &config_table.keys[i];
         int depth = open_sections(before, key->path, out);
         fprintf(out, "%*s%s: ", depth * 2, "", last_part(key->path));
-        print_value(key, config, out);
+        config_value_print(key, config, out);
         fputs("  # ", out);
         print_origin(&config->book->origins[i], out);
         fputc('\n', out);
+        if (last_of_queue(i)) {
+            print_groups_yaml(&config->queue_groups, out);
+        }
         before = key->path;
     }
 }
@@ -126,12 +195,13 @@ static void print_json(const struct config *config, FILE *out)
         const struct config_key *key = &config_table.keys[i];
         const struct config_origin *origin = &config->book->origins[i];
         fprintf(out, "%s\n  \"%s\": {\"value\": ", i == 0 ? "" : ",", key->path);
-        print_value(key, config, out);
+        config_value_print(key, config, out);
         static const char *const names[] = { "default", "file", "environment", "flag" };
         fprintf(out, ", \"origin\": \"%s\", \"where\": ", names[origin->source]);
         config_json_text(out, origin->where == NULL ? "" : origin->where);
         fputs("}", out);
     }
+    print_groups_json(&config->queue_groups, out);
     fputs("\n}\n", out);
 }
 
@@ -144,16 +214,27 @@ void config_print(const struct config *config, FILE *out, bool json)
     }
 }
 
-void config_check_print(const struct config_problems *problems, FILE *out, bool json)
+static void print_check_json(const struct config_problems *problems, size_t shown, const struct config *config,
+                             FILE *out)
+{
+    fprintf(out, "{\"ok\": %s, \"problems\": [", problems->count == 0 ? "true" : "false");
+    for (size_t i = 0; i < shown; i++) {
+        fputs(i == 0 ? "" : ", ", out);
+        config_json_text(out, problems->text[i]);
+    }
+    fprintf(out, "], \"count\": %zu, \"notes\": [", problems->count);
+    for (size_t i = 0; config != NULL && i < config_note_count(config); i++) {
+        fputs(i == 0 ? "" : ", ", out);
+        config_json_text(out, config_note(config, i));
+    }
+    fputs("]}\n", out);
+}
+
+void config_check_print(const struct config_problems *problems, const struct config *config, FILE *out, bool json)
 {
     size_t shown = problems->count < CONFIG_PROBLEMS_MAX ? problems->count : CONFIG_PROBLEMS_MAX;
     if (json) {
-        fprintf(out, "{\"ok\": %s, \"problems\": [", problems->count == 0 ? "true" : "false");
-        for (size_t i = 0; i < shown; i++) {
-            fputs(i == 0 ? "" : ", ", out);
-            config_json_text(out, problems->text[i]);
-        }
-        fprintf(out, "], \"count\": %zu}\n", problems->count);
+        print_check_json(problems, shown, config, out);
         return;
     }
     for (size_t i = 0; i < shown; i++) {
@@ -161,5 +242,8 @@ void config_check_print(const struct config_problems *problems, FILE *out, bool 
     }
     if (problems->count > shown) {
         fprintf(out, "and %zu more\n", problems->count - shown);
+    }
+    for (size_t i = 0; config != NULL && i < config_note_count(config); i++) {
+        fprintf(out, "%s\n", config_note(config, i));
     }
 }

@@ -1,15 +1,17 @@
-/* The JSON Schema and the reference page, generated from the table. docs/reference/config.md and config.schema.json are
- * the output of the functions here; a test fails when they are stale. */
+/* The JSON Schemas, generated from the tables. docs/reference/config.schema.json and manifest.schema.json are the output
+ * of the functions here; a test fails when they are stale. Other spellings stand among the keys, so the schema walks a
+ * list of both, sorted by path: in it, the members of a section stand together. */
 #include "adapters/config/config_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kind_names[] = {
-    [CONFIG_STRING] = "text",         [CONFIG_BOOL] = "true or false", [CONFIG_INTEGER] = "number",
-    [CONFIG_DURATION] = "duration",   [CONFIG_SIZE] = "size",          [CONFIG_CPU] = "CPUs",
-    [CONFIG_LIST] = "list",           [CONFIG_WORDS] = "words",        [CONFIG_ADDRESS] = "address",
-    [CONFIG_ADDRESSES] = "addresses", [CONFIG_CHOICE] = "choice",      [CONFIG_PAIRS] = "names and values",
+enum { ENTRIES_MAX = CONFIG_KEYS_MAX + 64 };
+
+struct entry {
+    const char *path;
+    const struct config_key *key; /* NULL: fixed, or the groups */
+    const struct config_spelling *spelling;
 };
 
 static void print_choices(const char *choices, FILE *out)
@@ -60,7 +62,25 @@ static void print_type(const struct config_key *key, FILE *out)
         fputs("\"type\": \"object\", \"additionalProperties\": {\"type\": [\"string\", \"number\", \"boolean\"]}", out);
         break;
     default:
-        fputs("\"type\": \"string\"", out);
+        fputs("\"type\": [\"string\", \"number\"]", out); /* version: 1.2 */
+    }
+}
+
+static void print_text_member(const char *name, const char *text, FILE *out)
+{
+    fprintf(out, ", \"%s\": ", name);
+    config_json_text(out, text);
+}
+
+static void print_default(const struct config_key *key, FILE *out)
+{
+    bool bare = key->kind == CONFIG_BOOL || key->kind == CONFIG_INTEGER;
+    if (bare) {
+        fprintf(out, ", \"default\": %s", key->default_text);
+    } else if (key->kind == CONFIG_PAIRS || key->kind == CONFIG_WORDS) {
+        fprintf(out, ", \"default\": %s", key->kind == CONFIG_PAIRS ? "{}" : "[]");
+    } else {
+        print_text_member("default", key->default_text, out);
     }
 }
 
@@ -68,53 +88,106 @@ static void print_key_schema(const struct config_key *key, const char *name, int
 {
     fprintf(out, "%*s\"%s\": {", indent, "", name);
     print_type(key, out);
-    fputs(", \"default\": ", out);
-    bool bare = key->kind == CONFIG_BOOL || key->kind == CONFIG_INTEGER;
-    if (bare) {
-        fputs(key->default_text, out);
-    } else if (key->kind == CONFIG_PAIRS) {
-        fputs("{}", out);
-    } else {
-        config_json_text(out, key->default_text);
-    }
-    fputs(", \"description\": ", out);
-    config_json_text(out, key->doc);
+    print_default(key, out);
+    print_text_member("description", key->doc, out);
     fputs("}", out);
 }
 
-/* The keys from *at on whose paths begin with the first `prefix` bytes of the first one, as the members of an object.
- */
-static void print_section_schema(const struct config_table *table, size_t *at, size_t prefix, int indent, FILE *out)
+static void print_groups_schema(int indent, FILE *out)
 {
-    const char *first = table->keys[*at].path;
-    const char *before = "";
-    while (*at < table->count && strncmp(table->keys[*at].path, first, prefix) == 0) {
-        const struct config_key *key = &table->keys[*at];
-        const char *rest = key->path + prefix, *dot = strchr(rest, '.');
-        fprintf(out, "%s\n", before);
-        if (dot == NULL) {
-            print_key_schema(key, rest, indent, out);
-            (*at)++;
-        } else {
-            fprintf(out,
-                    "%*s\"%.*s\": {\"type\": [\"object\", \"null\"], \"additionalProperties\": false, "
-                    "\"properties\": {",
-                    indent, "", (int)(dot - rest), rest);
-            print_section_schema(table, at, (size_t)(dot - key->path) + 1, indent + 2, out);
-            fprintf(out, "\n%*s}}", indent, "");
-        }
-        before = ",";
+    fprintf(out,
+            "%*s\"groups\": {\"type\": [\"array\", \"null\"], \"items\": {\"type\": \"object\", "
+            "\"additionalProperties\": false, \"required\": [\"name\"], \"properties\": {",
+            indent, "");
+    for (size_t i = 0; i < group_table.count; i++) {
+        fputs(i == 0 ? "\n" : ",\n", out);
+        print_key_schema(&group_table.keys[i], group_table.keys[i].path, indent + 2, out);
     }
+    fprintf(out, "\n%*s}}}", indent, "");
+}
+
+static void print_entry(const struct entry *entry, const char *name, int indent, FILE *out)
+{
+    const struct config_spelling *spelling = entry->spelling;
+    if (spelling == NULL) {
+        print_key_schema(entry->key, name, indent, out);
+    } else if (spelling->how == CONFIG_GROUPS) {
+        print_groups_schema(indent, out);
+    } else if (spelling->how == CONFIG_FIXED) {
+        fprintf(out, "%*s\"%s\": {\"const\": ", indent, "", name);
+        config_json_text(out, spelling->target);
+        print_text_member("description", spelling->why, out);
+        fputs("}", out);
+    } else {
+        fprintf(out, "%*s\"%s\": {", indent, "", name);
+        if (spelling->how == CONFIG_JOIN) {
+            fputs("\"type\": [\"array\", \"string\"], \"items\": {\"type\": \"string\"}", out);
+        } else {
+            print_type(entry->key, out);
+        }
+        fputs(", \"description\": \"Another spelling of ", out);
+        fprintf(out, "%s.\"}", spelling->target);
+    }
+}
+
+/* The entries from *at on whose paths begin with the first `prefix` bytes of the first one, as the members of an
+ * object. */
+static void print_section(const struct entry *entries, size_t count, size_t *at, size_t prefix, int indent, FILE *out)
+{
+    const char *first = entries[*at].path;
+    const char *before = "";
+    while (*at < count && strncmp(entries[*at].path, first, prefix) == 0) {
+        const struct entry *entry = &entries[*at];
+        const char *rest = entry->path + prefix, *dot = strchr(rest, '.');
+        size_t length = strlen(entry->path);
+        bool both = *at + 1 < count && strncmp(entries[*at + 1].path, entry->path, length) == 0 &&
+                    entries[*at + 1].path[length] == '.';
+        if (both) { /* a list or a section, as function.languages: described as the section that follows */
+            (*at)++;
+            continue;
+        }
+        fprintf(out, "%s\n", before);
+        before = ",";
+        if (dot == NULL) {
+            print_entry(entry, rest, indent, out);
+            (*at)++;
+            continue;
+        }
+        bool list = *at > 0 && strncmp(entries[*at - 1].path, entry->path, (size_t)(dot - entry->path)) == 0 &&
+                    entries[*at - 1].path[dot - entry->path] == '\0';
+        fprintf(out,
+                "%*s\"%.*s\": {\"type\": [\"object\", %s\"null\"], \"additionalProperties\": false, "
+                "\"properties\": {",
+                indent, "", (int)(dot - rest), rest, list ? "\"array\", " : "");
+        print_section(entries, count, at, (size_t)(dot - entry->path) + 1, indent + 2, out);
+        fprintf(out, "\n%*s}}", indent, "");
+    }
+}
+
+static int entry_compare(const void *a, const void *b)
+{
+    return strcmp(((const struct entry *)a)->path, ((const struct entry *)b)->path);
 }
 
 static void print_schema(const struct config_table *table, FILE *out)
 {
-    size_t at = 0;
+    static _Thread_local struct entry entries[ENTRIES_MAX];
+    size_t at = 0, count = 0;
+    for (size_t i = 0; i < table->count; i++) {
+        entries[count++] = (struct entry){ table->keys[i].path, &table->keys[i], NULL };
+    }
+    for (size_t i = 0; i < table->spelling_count && count < ENTRIES_MAX; i++) {
+        const struct config_spelling *spelling = &table->spellings[i];
+        if (spelling->how != CONFIG_REFUSED) {
+            entries[count++] = (struct entry){ spelling->path, config_key_find(table, spelling->target), spelling };
+        }
+    }
+    qsort(entries, count, sizeof entries[0], entry_compare);
     fprintf(out,
             "{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n  \"title\": \"%s\",\n"
             "  \"type\": \"object\",\n  \"additionalProperties\": false,\n  \"properties\": {",
             table->title);
-    print_section_schema(table, &at, 0, 4, out);
+    print_section(entries, count, &at, 0, 4, out);
     fputs("\n  }\n}\n", out);
 }
 
@@ -126,51 +199,4 @@ void config_schema_print(FILE *out)
 void manifest_schema_print(FILE *out)
 {
     print_schema(&manifest_table, out);
-}
-
-static void print_range(const struct config_key *key, FILE *out)
-{
-    if (*key->choices != '\0') {
-        for (const char *at = key->choices; *at != '\0'; at++) {
-            fputs(*at == '|' ? ", " : (char[]){ *at, '\0' }, out);
-        }
-    } else if (*key->min != '\0') {
-        fprintf(out, "%s to %s", key->min, key->max);
-    }
-}
-
-static void print_page_table(const struct config_table *table, bool environment, FILE *out)
-{
-    fprintf(out, "| key | kind | default | allowed |%s meaning |\n|---|---|---|---|%s---|\n",
-            environment ? " variable | change |" : "", environment ? "---|---|" : "");
-    for (size_t i = 0; i < table->count; i++) {
-        const struct config_key *key = &table->keys[i];
-        const char *quote = *key->default_text == '\0' ? "" : "`";
-        fprintf(out, "| `%s` | %s | %s%s%s | ", key->path, kind_names[key->kind], quote, key->default_text, quote);
-        print_range(key, out);
-        if (environment) {
-            char name[CONFIG_PATH_BYTES];
-            config_environment_name(key->path, name);
-            fprintf(out, " | `%s` | %s", name, key->reload == CONFIG_LIVE ? "live" : "restart");
-        }
-        fprintf(out, " | %s |\n", key->doc);
-    }
-}
-
-void config_page_print(FILE *out)
-{
-    fputs(
-        "# Configuration\n\n<!-- Generated by config_reference from adapters/config/config_keys.h; do not edit. -->\n\n"
-        "One YAML file, given by `--config` or `STEAD_CONFIG`. A value comes from a flag, else from the environment,\n"
-        "else from the file, else it is the default; `stead config print` shows which. Durations need a unit "
-        "(`250ms`,\n"
-        "`1h30m`), sizes take `k M G T` and `Ki Mi Gi Ti`. Unknown and repeated keys, anchors and tags are errors.\n"
-        "A change marked *live* needs no restart.\n\n## The service\n\n",
-        out);
-    print_page_table(&config_table, true, out);
-    fputs("\n## A function's `stead.yaml`\n\nBeside the function's code; every key is optional. What is not given "
-          "comes from\n"
-          "`functions.*` of the service.\n\n",
-          out);
-    print_page_table(&manifest_table, false, out);
 }

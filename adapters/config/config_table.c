@@ -11,6 +11,22 @@ static const struct config_key config_key_table[] = {
 #undef X
 };
 
+static const struct config_key group_key_table[] = {
+#define X(kind, path, member, default_text, min, max, choices, reload, doc)                                            \
+    {                                                                                                                  \
+        CONFIG_##kind,   path, offsetof(struct config_group, member), default_text, min, max, choices,                 \
+        CONFIG_##reload, doc                                                                                           \
+    },
+    CONFIG_GROUP_KEYS(X)
+#undef X
+};
+
+static const struct config_spelling spelling_table[] = {
+#define X(how, path, target, why) { CONFIG_##how, path, target, why },
+    CONFIG_SPELLINGS(X)
+#undef X
+};
+
 static const struct config_key manifest_key_table[] = {
 #define X(kind, path, member, default_text, min, max, choices, reload, doc)                                            \
     { CONFIG_##kind, path, offsetof(struct manifest, member), default_text, min, max, choices, CONFIG_##reload, doc },
@@ -21,9 +37,12 @@ static const struct config_key manifest_key_table[] = {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 _Static_assert(COUNT(config_key_table) <= CONFIG_KEYS_MAX, "origins are one slot a key");
 
-const struct config_table config_table = { "stead.yaml of the service", config_key_table, COUNT(config_key_table) };
-const struct config_table manifest_table = { "stead.yaml of a function", manifest_key_table,
-                                             COUNT(manifest_key_table) };
+const struct config_table config_table = { "stead.yaml of the service", config_key_table, COUNT(config_key_table),
+                                           spelling_table, COUNT(spelling_table) };
+const struct config_table manifest_table = { "stead.yaml of a function", manifest_key_table, COUNT(manifest_key_table),
+                                             NULL, 0 };
+const struct config_table group_table = { "an entry of queue.groups", group_key_table, COUNT(group_key_table), NULL,
+                                          0 };
 
 const struct config_key *config_key_find(const struct config_table *table, const char *path)
 {
@@ -35,15 +54,36 @@ const struct config_key *config_key_find(const struct config_table *table, const
     return NULL;
 }
 
+/* Keys first, then other spellings. */
+static size_t path_count(const struct config_table *table)
+{
+    return table->count + table->spelling_count;
+}
+
+static const char *path_at(const struct config_table *table, size_t index)
+{
+    return index < table->count ? table->keys[index].path : table->spellings[index - table->count].path;
+}
+
 bool config_section_known(const struct config_table *table, const char *path)
 {
     size_t length = strlen(path);
-    for (size_t i = 0; i < table->count; i++) {
-        if (strncmp(table->keys[i].path, path, length) == 0 && table->keys[i].path[length] == '.') {
+    for (size_t i = 0; i < path_count(table); i++) {
+        const char *known = path_at(table, i);
+        if (strncmp(known, path, length) == 0 && known[length] == '.') {
             return true;
         }
     }
     return false;
+}
+
+bool config_path_known(const char *path, char ret_near[CONFIG_NEAR_BYTES])
+{
+    char section[CONFIG_PATH_BYTES];
+    struct config_name name = config_name_find(&config_table, path);
+    const char *near = config_nearest(&config_table, path, section);
+    snprintf(ret_near, CONFIG_NEAR_BYTES, "%s", near == NULL ? "" : near);
+    return name.key != NULL || name.spelling != NULL;
 }
 
 static bool is_upper(char c)
@@ -103,8 +143,8 @@ const char *config_nearest(const struct config_table *table, const char *path, c
 {
     const char *nearest = NULL;
     size_t best = least(3, (strlen(path) + 2) / 3) + 1; /* a third of it may be wrong */
-    for (size_t i = 0; i < table->count; i++) {
-        const char *known = table->keys[i].path;
+    for (size_t i = 0; i < path_count(table); i++) {
+        const char *known = path_at(table, i);
         size_t far = distance(path, known);
         if (far < best) {
             best = far;
@@ -120,9 +160,9 @@ const char *config_nearest(const struct config_table *table, const char *path, c
             }
         }
     }
-    for (size_t i = 0; nearest == NULL && i < table->count; i++) {
-        if (strcmp(last_part(path), last_part(table->keys[i].path)) == 0) {
-            nearest = table->keys[i].path; /* the right name in the wrong section */
+    for (size_t i = 0; nearest == NULL && i < path_count(table); i++) {
+        if (strcmp(last_part(path), last_part(path_at(table, i))) == 0) {
+            nearest = path_at(table, i); /* the right name in the wrong section */
         }
     }
     return nearest;

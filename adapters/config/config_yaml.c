@@ -16,11 +16,11 @@ struct yaml_reader {
     yaml_parser_t parser;
     yaml_event_t event; /* the current one */
     const char *name;
-    const struct config_table *table;
-    struct config_book *book;
-    void *target;
+    struct config_place to;
+    struct config_groups *groups; /* NULL: none allowed here */
     struct config_problems *problems;
     char path[CONFIG_PATH_BYTES];
+    size_t base;                /* where in `path` the table's own paths begin: "queue.groups[2].maxAge" */
     const char *seen[SEEN_MAX]; /* full paths, to find duplicates */
     size_t seen_count;
     bool broken; /* syntax error: stop everywhere */
@@ -106,7 +106,7 @@ static const char *copy_scalar(struct yaml_reader *reader)
         REPORT(reader, place_of(reader), "%s holds a NUL character: remove it", reader->path);
         return NULL;
     }
-    const char *copy = config_book_copy(reader->book, text, length);
+    const char *copy = config_book_copy(reader->to.book, text, length);
     if (copy == NULL) {
         REPORT(reader, place_of(reader), "%s: no memory", reader->path);
     }
@@ -192,7 +192,7 @@ static bool take_raw(struct yaml_reader *reader, struct config_raw *raw)
     return take_items(reader, raw);
 }
 
-static void read_key_value(struct yaml_reader *reader, const struct config_key *key)
+static void read_key_value(struct yaml_reader *reader, struct config_name name)
 {
     static _Thread_local struct config_raw raw;
     struct place place = place_of(reader);
@@ -200,19 +200,17 @@ static void read_key_value(struct yaml_reader *reader, const struct config_key *
     if (!take_raw(reader, &raw)) {
         return;
     }
-    if (!config_value_read(key, &raw, reader->book, reader->target, why)) {
-        REPORT(reader, place, "%s: %s", key->path, why);
-        return;
-    }
     snprintf(where, sizeof where, "%.100s:%zu", reader->name, place.line);
-    reader->book->origins[key - reader->table->keys] =
-        (struct config_origin){ CONFIG_FROM_FILE, config_book_copy(reader->book, where, strlen(where)) };
+    struct config_origin origin = { CONFIG_FROM_FILE, config_book_copy(reader->to.book, where, strlen(where)), NULL };
+    if (origin.where == NULL || !config_apply(&reader->to, name, &raw, origin, why)) {
+        REPORT(reader, place, "%s: %s", reader->path, origin.where == NULL ? "no memory" : why);
+    }
 }
 
 static void report_unknown(struct yaml_reader *reader, struct place place)
 {
     char section[CONFIG_PATH_BYTES];
-    const char *near = config_nearest(reader->table, reader->path, section);
+    const char *near = config_nearest(reader->to.table, reader->path + reader->base, section);
     if (near != NULL) {
         REPORT(reader, place, "unknown key \"%s\"; did you mean \"%s\"?", reader->path, near);
     } else {
@@ -228,7 +226,7 @@ static bool mark_seen(struct yaml_reader *reader, struct place place)
             return false;
         }
     }
-    const char *copy = config_book_copy(reader->book, reader->path, strlen(reader->path));
+    const char *copy = config_book_copy(reader->to.book, reader->path, strlen(reader->path));
     if (reader->seen_count == SEEN_MAX || copy == NULL) {
         REPORT(reader, place, "too many keys at \"%s\"", reader->path);
         reader->broken = true;
@@ -240,6 +238,73 @@ static bool mark_seen(struct yaml_reader *reader, struct place place)
 
 static bool read_section(struct yaml_reader *reader, size_t depth);
 
+/* One entry of queue.groups, a mapping whose keys are those of group_table. */
+static void read_group(struct yaml_reader *reader, size_t depth)
+{
+    struct config_groups *groups = reader->groups;
+    struct config_place outer = reader->to;
+    struct config_group *group = &groups->items[groups->count];
+    struct config_origin *origins = config_book_allocate(outer.book, group_table.count * sizeof *origins);
+    size_t length = strlen(reader->path);
+    if (refuse_extras(reader) || reader->event.type != YAML_MAPPING_START_EVENT || origins == NULL) {
+        REPORT(reader, place_of(reader), "%s: each entry is a mapping such as {name: function.go, maxRetries: 3}",
+               reader->path);
+        skip_node(reader);
+        return;
+    }
+    config_defaults(&group_table, outer.book, group);
+    group->origins = origins;
+    snprintf(reader->path + length, sizeof reader->path - length, "[%zu]", groups->count);
+    groups->count++;
+    reader->base = strlen(reader->path) + 1;
+    reader->to = (struct config_place){ &group_table, group, origins, outer.book };
+    reader->groups = NULL;
+    read_section(reader, depth + 1);
+    reader->to = outer;
+    reader->groups = groups;
+    reader->base = 0;
+    reader->path[length] = '\0';
+}
+
+static void read_groups(struct yaml_reader *reader, size_t depth)
+{
+    if (reader->event.type == YAML_SCALAR_EVENT && scalar_is_empty(&reader->event)) {
+        return;
+    }
+    struct config_group *items = config_book_allocate(reader->to.book, CONFIG_GROUPS_MAX * sizeof(struct config_group));
+    if (reader->event.type != YAML_SEQUENCE_START_EVENT || items == NULL) {
+        REPORT(reader, place_of(reader), "%s must be a list of queue groups, each with a name", reader->path);
+        skip_node(reader);
+        return;
+    }
+    reader->groups->items = items;
+    while (next(reader) && reader->event.type != YAML_SEQUENCE_END_EVENT) {
+        if (reader->groups->count == CONFIG_GROUPS_MAX) {
+            REPORT(reader, place_of(reader), "%s has more than %d entries", reader->path, CONFIG_GROUPS_MAX);
+            skip_node(reader);
+        } else {
+            read_group(reader, depth);
+        }
+    }
+}
+
+/* The value of a path that the table knows; true unless it is a section, which is not touched. */
+static bool read_known(struct yaml_reader *reader, size_t depth)
+{
+    const char *path = reader->path + reader->base;
+    struct config_name name = config_name_find(reader->to.table, path);
+    bool section = reader->event.type == YAML_MAPPING_START_EVENT && config_section_known(reader->to.table, path);
+    if ((name.key == NULL && name.spelling == NULL) || section) {
+        return false;
+    }
+    if (name.spelling != NULL && name.spelling->how == CONFIG_GROUPS) {
+        read_groups(reader, depth);
+    } else {
+        read_key_value(reader, name);
+    }
+    return true;
+}
+
 /* The value of the key at `path`; the current event is its first. */
 static void read_value(struct yaml_reader *reader, struct place key_place, size_t depth)
 {
@@ -247,12 +312,10 @@ static void read_value(struct yaml_reader *reader, struct place key_place, size_
         skip_node(reader);
         return;
     }
-    const struct config_key *key = config_key_find(reader->table, reader->path);
-    if (key != NULL) {
-        read_key_value(reader, key);
+    if (read_known(reader, depth)) {
         return;
     }
-    if (!config_section_known(reader->table, reader->path)) {
+    if (!config_section_known(reader->to.table, reader->path + reader->base)) {
         report_unknown(reader, key_place);
         skip_node(reader);
         return;
@@ -316,11 +379,11 @@ static void read_stream(struct yaml_reader *reader)
     }
 }
 
-bool config_yaml_read(const char *text, size_t length, const char *name, const struct config_table *table,
-                      struct config_book *book, void *target, struct config_problems *problems)
+bool config_yaml_read(const char *text, size_t length, const char *name, const struct config_place *place,
+                      struct config_groups *groups, struct config_problems *problems)
 {
     size_t before = problems->count;
-    struct yaml_reader reader = { .name = name, .table = table, .book = book, .target = target, .problems = problems };
+    struct yaml_reader reader = { .name = name, .to = *place, .groups = groups, .problems = problems };
     if (!yaml_parser_initialize(&reader.parser)) {
         config_problem(problems, "%s: no memory to read it", name);
         return false;

@@ -43,8 +43,11 @@ const char *rpc_status_name(int status);
 #define RPC_PATH_EXECUTE      "/function.v1.FunctionService/ExecuteFunction"
 #define RPC_PATH_EXECUTE_BARE "/FunctionService/ExecuteFunction"
 #define RPC_PATH_SUBMIT       "/function.v1.FunctionService/SubmitFunction"
+#define RPC_PATH_SUBMIT_BARE  "/FunctionService/SubmitFunction"
 #define RPC_PATH_RESULT       "/function.v1.FunctionService/GetResult"
+#define RPC_PATH_RESULT_BARE  "/FunctionService/GetResult"
 #define RPC_PATH_CANCEL       "/function.v1.FunctionService/Cancel"
+#define RPC_PATH_CANCEL_BARE  "/FunctionService/Cancel"
 #define RPC_PATH_DEPLOY       "/function.v1.FunctionAdmin/Deploy"
 #define RPC_PATH_LIST         "/function.v1.FunctionAdmin/List"
 #define RPC_PATH_GET          "/function.v1.FunctionAdmin/Get"
@@ -56,6 +59,8 @@ const char *rpc_status_name(int status);
 #define RPC_PATH_INSTANCES    "/function.v1.FunctionAdmin/Instances"
 #define RPC_PATH_CHECK        "/grpc.health.v1.Health/Check"
 #define RPC_PATH_WATCH        "/grpc.health.v1.Health/Watch"
+#define RPC_PATH_REFLECT      "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+#define RPC_PATH_REFLECT_OLD  "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 /* ErrorInfo.domain of every status that Stead itself gives. */
 #define RPC_ERROR_DOMAIN "stead"

@@ -22,7 +22,10 @@ const struct rpc_method rpc_methods[RPC_METHOD_COUNT] = { RPC_METHODS(RPC_METHOD
 #undef RPC_METHOD_ROW
 const struct rpc_method rpc_method_unknown = { "", RPC_METHOD_UNKNOWN, RPC_EXECUTE };
 
-enum { OVERLOAD_RETRY_MS = 100 };
+bool rpc_body_comes_along(const struct rpc_door *door, const struct rpc_method *method)
+{
+    return door->reads_body && method->type != RPC_METHOD_REFLECT;
+}
 
 static struct rpc_call *call_new(struct rpc_door *door, const struct rpc_method *method)
 {
@@ -51,6 +54,7 @@ static void call_unref(struct rpc_call *call)
     assert(call->slot == RPC_SLOT_NONE);
     assert(!call->body_awaited);
     assert(!call->watching);
+    assert(!call->reflecting);
     struct rpc_server *server = call->door->server;
     server->calls--;
     server->active -= call->counted;
@@ -98,7 +102,7 @@ void rpc_call_await(struct rpc_door *door, const struct rpc_method *method)
     else
         error = grpc_server_request_registered_call(
             door->grpc, door->registered[method - rpc_methods], &call->grpc, &call->deadline, &call->metadata,
-            door->reads_body ? &call->body : NULL, server->queue, server->queue, &call->tag_new);
+            rpc_body_comes_along(door, method) ? &call->body : NULL, server->queue, server->queue, &call->tag_new);
     assert(error == GRPC_CALL_OK);
     (void)error;
     call->refs++;
@@ -125,8 +129,8 @@ void rpc_call_fail(struct rpc_call *call, const struct rpc_refusal *refusal)
     rpc_send_status(call, &answer);
 }
 
-static void refuse(struct rpc_call *call, enum rpc_status status, const char *reason, int64_t retry_after_ms,
-                   const char *text)
+void rpc_call_refuse(struct rpc_call *call, enum rpc_status status, const char *reason, int64_t retry_after_ms,
+                     const char *text)
 {
     struct rpc_refusal refusal = { .status = status, .reason = reason, .retry_after_ms = retry_after_ms };
     snprintf(refusal.text, sizeof refusal.text, "%s", text);
@@ -144,8 +148,8 @@ void rpc_call_answer(struct rpc_call *call, const struct rpc_answer *answer, enu
     if (message)
         rpc_send_message(call, message, answer);
     else
-        refuse(call, RPC_STATUS_INTERNAL, "INVALID_RESULT", RPC_NO_RETRY_HINT,
-               "the answer could not be put into a response message");
+        rpc_call_refuse(call, RPC_STATUS_INTERNAL, "INVALID_RESULT", RPC_NO_RETRY_HINT,
+                        "the answer could not be put into a response message");
 }
 
 static void batch_start(struct rpc_call *call, const grpc_op *op, struct rpc_tag *tag)
@@ -185,9 +189,15 @@ static void body_read(struct rpc_call *call)
 {
     if (call->answered)
         return;
+    if (call->method->type == RPC_METHOD_REFLECT) {
+        grpc_byte_buffer *body = call->body;
+        call->body = NULL;
+        rpc_reflect_body(call, body);
+        return;
+    }
     if (!call->body) {
-        refuse(call, RPC_STATUS_INVALID_ARGUMENT, "BAD_REQUEST_ENCODING", RPC_NO_RETRY_HINT,
-               "the call has no complete message");
+        rpc_call_refuse(call, RPC_STATUS_INVALID_ARGUMENT, "BAD_REQUEST_ENCODING", RPC_NEVER_RETRY,
+                        "the call has no complete message");
         return;
     }
     grpc_slice_buffer *slices = &call->body->data.raw.slice_buffer;
@@ -220,7 +230,9 @@ static bool admit(struct rpc_call *call)
 {
     struct rpc_server *server = call->door->server;
     if (call->method->type == RPC_METHOD_UNKNOWN) {
-        struct rpc_refusal refusal = { .status = RPC_STATUS_UNIMPLEMENTED, .retry_after_ms = RPC_NO_RETRY_HINT };
+        struct rpc_refusal refusal = { .status = RPC_STATUS_UNIMPLEMENTED,
+                                       .reason = "METHOD_NOT_FOUND",
+                                       .retry_after_ms = RPC_NEVER_RETRY };
         struct bytes path = rpc_slice_bytes(&call->details.method);
         snprintf(refusal.text, sizeof refusal.text, "there is no method %.*s; see %s",
                  path.length < 128 ? (int)path.length : 128, (const char *)path.at, RPC_PATH_EXECUTE);
@@ -228,12 +240,24 @@ static bool admit(struct rpc_call *call)
         rpc_call_fail(call, &refusal);
         return false;
     }
+    if (call->method->type == RPC_METHOD_REFLECT)
+        return rpc_reflect_admit(call);
     if (call->method->type != RPC_METHOD_REQUEST || rpc_slot_take(call))
         return true;
     atomic_fetch_add_explicit(&server->count_refused_load, 1, memory_order_relaxed);
-    refuse(call, RPC_STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", OVERLOAD_RETRY_MS,
-           "too many calls are in flight here; try again");
+    rpc_call_refuse(call, RPC_STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", RPC_OVERLOAD_RETRY_MS,
+                    "too many calls are in flight here; try again");
     return false;
+}
+
+void rpc_call_receive(struct rpc_call *call)
+{
+    grpc_op receive = { .op = GRPC_OP_RECV_MESSAGE };
+    receive.data.recv_message.recv_message = &call->body;
+    batch_start(call, &receive, &call->tag_body);
+    call->awaited_ns = rpc_now_ns();
+    call->body_awaited = true;
+    rpc_call_list_add(&call->door->server->bodies, call);
 }
 
 static void on_new(struct rpc_call *call, bool ok)
@@ -251,15 +275,10 @@ static void on_new(struct rpc_call *call, bool ok)
     batch_start(call, &close, &call->tag_close);
     if (!admit(call))
         return;
-    if (call->door->reads_body) {
+    if (rpc_body_comes_along(call->door, call->method))
         body_read(call);
-        return;
-    }
-    grpc_op receive = { .op = GRPC_OP_RECV_MESSAGE };
-    receive.data.recv_message.recv_message = &call->body;
-    batch_start(call, &receive, &call->tag_body);
-    call->body_awaited = true;
-    rpc_call_list_add(&server->bodies, call);
+    else
+        rpc_call_receive(call);
 }
 
 static void body_unlist(struct rpc_call *call)
@@ -274,6 +293,7 @@ static void on_close(struct rpc_call *call)
 {
     struct rpc_server *server = call->door->server;
     rpc_health_leave(call);
+    rpc_reflect_leave(call);
     if (call->cancelled && !call->answered)
         atomic_fetch_add_explicit(&server->count_cancelled, 1, memory_order_relaxed);
     call->answered = true;
@@ -297,7 +317,12 @@ void rpc_call_event(struct rpc_tag *tag, bool ok)
         body_read(call);
         break;
     case RPC_TAG_WRITTEN:
-        rpc_health_written(call, ok);
+        assert(call->write_pending);
+        call->write_pending = false;
+        if (call->method->type == RPC_METHOD_REFLECT)
+            rpc_reflect_written(call, ok);
+        else
+            rpc_health_written(call, ok);
         break;
     case RPC_TAG_CLOSE:
         on_close(call);
@@ -314,10 +339,10 @@ void rpc_call_sweep(struct rpc_server *server, int64_t now_ns)
     struct rpc_call *next;
     for (struct rpc_call *call = server->bodies; call; call = next) {
         next = call->next;
-        if (call->deadline_ns > now_ns && now_ns - call->received_ns < server->options.body_ns_max)
+        if (call->deadline_ns > now_ns && now_ns - call->awaited_ns < server->options.body_ns_max)
             continue;
         body_unlist(call);
-        refuse(call, RPC_STATUS_DEADLINE_EXCEEDED, "REQUEST_TIMEOUT", RPC_NO_RETRY_HINT,
-               "the message of this call did not arrive in time");
+        rpc_call_refuse(call, RPC_STATUS_DEADLINE_EXCEEDED, "REQUEST_TIMEOUT", RPC_NEVER_RETRY,
+                        "the message of this call did not arrive in time");
     }
 }

@@ -1,8 +1,11 @@
-/* A gRPC client of Stead, for the command line and for load generators.
+/* A gRPC client of Stead, for the command line, for libraries and for load generators.
  *
- * One client is one connection of its own and belongs to one thread. Blocking calls: rpc_client_execute and its
- * siblings. Many calls in flight: rpc_client_start and rpc_client_next; the two styles may not overlap on one client.
- * Nothing is retried. A server that isn't there is a reply with status UNAVAILABLE, not an error of its own. */
+ * One client is one or more connections of its own to one address; a call goes to the connection with the fewest calls
+ * in flight. Nothing is retried. A server that isn't there is a reply with status UNAVAILABLE, not an error of its own.
+ *
+ * Thread rule: the blocking calls, rpc_client_execute and its siblings, are for any number of threads at once. Many
+ * calls in flight on one thread: rpc_client_start, rpc_client_next and rpc_client_cancel_all, which belong to one
+ * thread. Opening and closing happen alone. There is no TLS yet: addresses are for trusted networks. */
 #ifndef STEAD_ADAPTERS_GRPC_RPC_CLIENT_H
 #define STEAD_ADAPTERS_GRPC_RPC_CLIENT_H
 
@@ -10,9 +13,22 @@
 
 struct rpc_client;
 
-/* "127.0.0.1:7600", "host:port" or "unix:/path". Connects at the first call. NULL if out of memory. */
+struct rpc_client_options {
+    const char *address;          /* "127.0.0.1:7600", "host:port" or "unix:/path" */
+    uint32_t connections;         /* 1 to RPC_CLIENT_CONNECTIONS_MAX; 0 takes 1 */
+    bool wait_for_ready;          /* a call waits for the server within its timeout instead of ending as UNAVAILABLE */
+    int64_t connect_timeout_ns;   /* for one attempt; 0 takes gRPC's 20 s */
+    int64_t keepalive_ns;         /* ping after this much silence while calls are in flight; 0: never */
+    int64_t keepalive_timeout_ns; /* and give the connection up without an answer; 0 takes 20 s */
+};
+
+enum { RPC_CLIENT_CONNECTIONS_MAX = 64 };
+
+/* Connects at the first call. The options are copied. NULL if out of memory. */
+struct rpc_client *rpc_client_open(const struct rpc_client_options *options);
+/* The same with nothing but an address. */
 struct rpc_client *rpc_client_connect(const char *address);
-/* Cancels what is in flight. NULL is ignored. */
+/* Cancels what was started. No blocking call may be in flight. NULL is ignored. */
 void rpc_client_close(struct rpc_client *client);
 
 /* The answer to any call; members that a call doesn't give are zero. Freed, with all it points to, by rpc_reply_free.
@@ -20,7 +36,7 @@ void rpc_client_close(struct rpc_client *client);
 struct rpc_reply {
     int status;           /* enum rpc_status */
     struct bytes message; /* of the status */
-    struct bytes reason;  /* ErrorInfo */
+    struct bytes reason;  /* ErrorInfo; or of a stored result */
     struct bytes domain;
     const struct rpc_pair *pairs; /* ErrorInfo.metadata */
     size_t pair_count;
@@ -28,7 +44,8 @@ struct rpc_reply {
     size_t violation_count;
     int64_t retry_after_ms; /* RetryInfo; -1 if none */
 
-    bool function_failed; /* status OK, but the function said no: error, error_type, error_class, retryable */
+    bool function_failed; /* status OK, but the function said no: error, error_type, error_class, retryable; or a stored
+                             result that is no success: error, reason */
     struct bytes data;    /* of the result */
     struct bytes error;
     struct bytes error_type;
@@ -84,13 +101,13 @@ struct rpc_reply *rpc_client_call(struct rpc_client *client, const char *path, s
 struct rpc_reply *rpc_client_check(struct rpc_client *client, const char *service, int64_t timeout_ns,
                                    bool *ret_serving);
 
-/* Starts a call and returns at once; `tag` comes back with its reply. False if out of memory or the event is invalid.
+/* Starts a call and returns at once; `path` has to outlive it, `tag` comes back with its reply. False if out of memory or the event is invalid.
  * For load: prepare the message once with rpc_client_encode, then start it many times. */
 bool rpc_client_start(struct rpc_client *client, const char *path, struct bytes message, int64_t timeout_ns, void *tag);
 bool rpc_client_encode(const struct rpc_query *query, struct event_buffer *ret_message);
-/* Waits for any started call to end. False if none did within wait_ns, or none is in flight. */
+/* Waits for any started call to end. False if none did within wait_ns, or none is under way. */
 bool rpc_client_next(struct rpc_client *client, int64_t wait_ns, void **ret_tag, struct rpc_reply **ret_reply);
-/* Cancels all that is in flight; their replies still come. */
+/* Cancels all that was started; their replies still come. */
 void rpc_client_cancel_all(struct rpc_client *client);
 
 #endif

@@ -2,7 +2,7 @@
  * checked: texts for UTF-8 and NUL, the event by the CloudEvents adapter.
  *
  * A request for the loop owns its memory. The event is repacked into a buffer of its own and the scratch arena is used
- * again at once; a deploy request, rare and nested, is unpacked into an arena that it keeps. */
+ * again at once; the requests of the other methods are unpacked into an arena that they keep. */
 #include "adapters/grpc/rpc_decode.h"
 
 #include <stddef.h>
@@ -11,25 +11,17 @@
 #include <string.h>
 
 #include "adapters/cloudevents/cloudevents_protobuf.h"
+#include "adapters/cloudevents/names.h"
+#include "adapters/grpc/rpc_decode_inside.h"
 #include "adapters/grpc/rpc_wire.h"
-#include "proto/function_admin.pb-c.h"
 #include "proto/function_service.pb-c.h"
 #include "proto/health.pb-c.h"
 
 enum {
     FIELDS_MAX_EXECUTE = 1024,
-    FIELDS_MAX_DEPLOY = 64 * 1024,
-    FIELDS_MAX_SMALL = 64,
-    FILES_MAX = 4096,
+    SMALL_BYTES_MAX = 64 * 1024,
     MESSAGE_BYTES_BESIDE_EVENT = 64 * 1024, /* the name, and what protobuf's own framing adds to an event */
     ARENA_BYTES_SLACK = 256 * 1024,
-};
-
-struct request_box {
-    struct rpc_request request; /* first: rpc_request_free() casts back */
-    struct event_buffer packed;
-    struct rpc_arena arena;
-    struct rpc_deploy deploy;
 };
 
 void rpc_decoder_init(struct rpc_decoder *decoder, size_t event_bytes_max, size_t deploy_bytes_max)
@@ -45,8 +37,8 @@ void rpc_decoder_free(struct rpc_decoder *decoder)
 
 struct rpc_request *rpc_request_blank(void)
 {
-    _Static_assert(offsetof(struct request_box, request) == 0, "a request is its box");
-    struct request_box *box = calloc(1, sizeof *box);
+    _Static_assert(offsetof(struct rpc_request_box, request) == 0, "a request is its box");
+    struct rpc_request_box *box = calloc(1, sizeof *box);
     return (struct rpc_request *)box;
 }
 
@@ -54,34 +46,39 @@ void rpc_request_free(struct rpc_request *request)
 {
     if (!request)
         return;
-    struct request_box *box = (struct request_box *)request;
+    struct rpc_request_box *box = (struct rpc_request_box *)request;
     event_buffer_free(&box->packed);
     rpc_arena_free(&box->arena);
     free(box);
 }
 
-static void refuse(struct rpc_refusal *refusal, enum rpc_status status, const char *reason, const char *field,
-                   const char *text)
+void rpc_decode_refuse(struct rpc_refusal *refusal, enum rpc_status status, const char *reason, const char *field,
+                       const char *text)
 {
-    *refusal = (struct rpc_refusal){ .status = status, .reason = reason, .retry_after_ms = RPC_NO_RETRY_HINT };
+    *refusal = (struct rpc_refusal){ .status = status, .reason = reason, .retry_after_ms = RPC_NEVER_RETRY };
     snprintf(refusal->text, sizeof refusal->text, "%s", text);
     snprintf(refusal->field, sizeof refusal->field, "%s", field);
 }
 
-static void refuse_memory(struct rpc_refusal *refusal)
+void rpc_decode_no_memory(struct rpc_refusal *refusal)
 {
-    refuse(refusal, RPC_STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "", "out of memory for this request; try again later");
+    rpc_decode_refuse(refusal, RPC_STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "",
+                      "out of memory for this request; try again later");
     refusal->retry_after_ms = 1000;
 }
 
-/* The unpacked message, in `arena`; or NULL and why. */
-static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *type, struct bytes message, size_t fields_max,
-                                struct rpc_arena *arena, struct rpc_refusal *ret_refusal)
+void rpc_decode_refuse_field(struct rpc_refusal *refusal, const char *field, const char *text)
+{
+    rpc_decode_refuse(refusal, RPC_STATUS_INVALID_ARGUMENT, "INVALID_REQUEST", field, text);
+}
+
+ProtobufCMessage *rpc_decode_message(const ProtobufCMessageDescriptor *type, struct bytes message, size_t fields_max,
+                                     struct rpc_arena *arena, struct rpc_refusal *ret_refusal)
 {
     enum rpc_wire wire = rpc_wire_check(type, message, fields_max);
     if (wire == RPC_WIRE_TOO_MANY || wire == RPC_WIRE_TOO_DEEP) {
-        refuse(ret_refusal, RPC_STATUS_RESOURCE_EXHAUSTED, "EVENT_TOO_LARGE", "",
-               "the request has too many fields; send fewer attributes or files");
+        rpc_decode_refuse(ret_refusal, RPC_STATUS_RESOURCE_EXHAUSTED, "EVENT_TOO_LARGE", "",
+                          "the request has too many fields; send fewer attributes or files");
         return NULL;
     }
     ProtobufCMessage *unpacked = NULL;
@@ -90,20 +87,15 @@ static ProtobufCMessage *unpack(const ProtobufCMessageDescriptor *type, struct b
     if (unpacked)
         return unpacked;
     if (arena->exhausted)
-        refuse_memory(ret_refusal);
+        rpc_decode_no_memory(ret_refusal);
     else
-        refuse(ret_refusal, RPC_STATUS_INVALID_ARGUMENT, "BAD_REQUEST_ENCODING", "",
-               "the request is not the protobuf message that this method takes; check the .proto that made the client");
+        rpc_decode_refuse(
+            ret_refusal, RPC_STATUS_INVALID_ARGUMENT, "BAD_REQUEST_ENCODING", "",
+            "the request is not the protobuf message that this method takes; check the .proto that made the client");
     return NULL;
 }
 
-static struct bytes view(ProtobufCBinaryData data)
-{
-    return (struct bytes){ data.data, data.len };
-}
-
-/* True if `text` is UTF-8 without NUL and, unless it may be, not empty. */
-static bool text_check(struct bytes text, const char *field, bool may_be_empty, struct rpc_refusal *ret_refusal)
+bool rpc_decode_text(struct bytes text, const char *field, bool may_be_empty, struct rpc_refusal *ret_refusal)
 {
     char why[128];
     if (text.length == 0 && !may_be_empty)
@@ -114,15 +106,15 @@ static bool text_check(struct bytes text, const char *field, bool may_be_empty, 
         snprintf(why, sizeof why, "%s is not valid UTF-8; encode it as UTF-8", field);
     else
         return true;
-    refuse(ret_refusal, RPC_STATUS_INVALID_ARGUMENT, "INVALID_REQUEST", field, why);
+    rpc_decode_refuse_field(ret_refusal, field, why);
     return false;
 }
 
 static void refuse_event(const struct cloudevents_error *error, struct rpc_refusal *ret_refusal)
 {
     bool too_large = error->reason == CLOUDEVENTS_TOO_LARGE;
-    refuse(ret_refusal, too_large ? RPC_STATUS_RESOURCE_EXHAUSTED : RPC_STATUS_INVALID_ARGUMENT,
-           too_large ? "EVENT_TOO_LARGE" : "INVALID_EVENT", "", error->message);
+    rpc_decode_refuse(ret_refusal, too_large ? RPC_STATUS_RESOURCE_EXHAUSTED : RPC_STATUS_INVALID_ARGUMENT,
+                      too_large ? "EVENT_TOO_LARGE" : "INVALID_EVENT", "", error->message);
     snprintf(ret_refusal->field, sizeof ret_refusal->field, error->attribute[0] ? "event.%s" : "event%s",
              error->attribute);
     ret_refusal->detail = cloudevents_reason_name(error->reason);
@@ -132,18 +124,18 @@ static void refuse_event(const struct cloudevents_error *error, struct rpc_refus
 static struct rpc_request *execute_request(const Function__V1__ExecuteFunctionRequest *message, size_t event_bytes_max,
                                            struct rpc_refusal *ret_refusal)
 {
-    struct bytes name = view(message->name);
-    if (!text_check(name, "name", false, ret_refusal))
+    struct bytes name = rpc_view(message->name);
+    if (!rpc_decode_text(name, "name", false, ret_refusal))
         return NULL;
     if (!message->event) {
-        refuse(ret_refusal, RPC_STATUS_INVALID_ARGUMENT, "INVALID_EVENT", "event",
-               "the request has no event; set `event` with id, source, spec_version and type");
+        rpc_decode_refuse(ret_refusal, RPC_STATUS_INVALID_ARGUMENT, "INVALID_EVENT", "event",
+                          "the request has no event; set `event` with id, source, spec_version and type");
         ret_refusal->detail = cloudevents_reason_name(CLOUDEVENTS_MISSING_ATTRIBUTE);
         return NULL;
     }
-    struct request_box *box = calloc(1, sizeof *box);
+    struct rpc_request_box *box = calloc(1, sizeof *box);
     if (!box) {
-        refuse_memory(ret_refusal);
+        rpc_decode_no_memory(ret_refusal);
         return NULL;
     }
     struct cloudevents_limits limits = { .event_bytes_max = event_bytes_max };
@@ -156,7 +148,7 @@ static struct rpc_request *execute_request(const Function__V1__ExecuteFunctionRe
     size_t event_length = box->packed.length;
     event_buffer_append(&box->packed, name.at, name.length);
     if (box->packed.failed) {
-        refuse_memory(ret_refusal);
+        rpc_decode_no_memory(ret_refusal);
         rpc_request_free(&box->request);
         return NULL;
     }
@@ -165,89 +157,72 @@ static struct rpc_request *execute_request(const Function__V1__ExecuteFunctionRe
     return &box->request;
 }
 
+/* Submit takes the same fields as Execute. */
 static struct rpc_request *decode_execute(struct rpc_decoder *decoder, struct bytes message,
                                           struct rpc_refusal *ret_refusal)
 {
     if (message.length > decoder->event_bytes_max + MESSAGE_BYTES_BESIDE_EVENT) {
-        refuse(ret_refusal, RPC_STATUS_RESOURCE_EXHAUSTED, "EVENT_TOO_LARGE", "event", "");
+        rpc_decode_refuse(ret_refusal, RPC_STATUS_RESOURCE_EXHAUSTED, "EVENT_TOO_LARGE", "event", "");
         snprintf(ret_refusal->text, sizeof ret_refusal->text,
                  "the request has %zu bytes, an event may have %zu; send a reference to the data instead",
                  message.length, decoder->event_bytes_max);
         ret_refusal->detail = cloudevents_reason_name(CLOUDEVENTS_TOO_LARGE);
         return NULL;
     }
-    ProtobufCMessage *unpacked = unpack(&function__v1__execute_function_request__descriptor, message,
-                                        FIELDS_MAX_EXECUTE, &decoder->arena, ret_refusal);
+    _Static_assert(sizeof(Function__V1__SubmitFunctionRequest) == sizeof(Function__V1__ExecuteFunctionRequest),
+                   "a name and an event each");
+    ProtobufCMessage *unpacked = rpc_decode_message(&function__v1__execute_function_request__descriptor, message,
+                                                    FIELDS_MAX_EXECUTE, &decoder->arena, ret_refusal);
     if (!unpacked)
         return NULL;
     return execute_request((const Function__V1__ExecuteFunctionRequest *)unpacked, decoder->event_bytes_max,
                            ret_refusal);
 }
 
-static bool deploy_files(struct request_box *box, const Function__V1__DeployRequest *message,
-                         struct rpc_refusal *ret_refusal)
+/* GetResult and Cancel. The id becomes a part of subjects, so it has to be one token of them. */
+static bool decode_request_id(struct rpc_request_box *box, enum rpc_kind kind, struct bytes bytes,
+                              struct rpc_refusal *ret_refusal)
 {
-    if (message->n_files == 0 || message->n_files > FILES_MAX) {
-        refuse(ret_refusal, RPC_STATUS_INVALID_ARGUMENT, "INVALID_REQUEST", "files",
-               message->n_files == 0 ? "there are no files; send the function's folder" : "more than 4096 files");
-        return false;
-    }
-    struct rpc_file *files = rpc_arena_take(&box->arena, message->n_files * sizeof *files);
-    if (!files) {
-        refuse_memory(ret_refusal);
-        return false;
-    }
-    for (size_t i = 0; i < message->n_files; i++) {
-        const Function__V1__File *file = message->files[i];
-        files[i] = (struct rpc_file){ view(file->path), view(file->content), file->executable };
-        if (!text_check(files[i].path, "files.path", false, ret_refusal))
-            return false;
-    }
-    box->deploy.files = files;
-    box->deploy.file_count = message->n_files;
-    return true;
-}
-
-static bool decode_deploy(struct request_box *box, struct bytes bytes, struct rpc_refusal *ret_refusal)
-{
-    ProtobufCMessage *unpacked =
-        unpack(&function__v1__deploy_request__descriptor, bytes, FIELDS_MAX_DEPLOY, &box->arena, ret_refusal);
+    ProtobufCMessage *unpacked = rpc_decode_message(kind == RPC_RESULT ? &function__v1__get_result_request__descriptor
+                                                                       : &function__v1__cancel_request__descriptor,
+                                                    bytes, RPC_FIELDS_MAX_SMALL, &box->arena, ret_refusal);
     if (!unpacked)
         return false;
-    const Function__V1__DeployRequest *message = (const Function__V1__DeployRequest *)unpacked;
-    box->deploy.language = view(message->language);
-    box->deploy.name = view(message->name);
-    box->deploy.manifest = view(message->manifest);
-    box->request.deploy = &box->deploy;
-    box->request.name = box->deploy.name;
-    return text_check(box->deploy.language, "language", true, ret_refusal) &&
-           text_check(box->deploy.name, "name", false, ret_refusal) &&
-           text_check(box->deploy.manifest, "manifest", true, ret_refusal) && deploy_files(box, message, ret_refusal);
-}
-
-/* List, Get and Remove: one text in field 1 each. */
-static bool decode_name(struct request_box *box, struct bytes bytes, bool may_be_empty, struct rpc_refusal *ret_refusal)
-{
-    _Static_assert(sizeof(Function__V1__ListRequest) == sizeof(Function__V1__GetRequest), "one text each");
-    ProtobufCMessage *unpacked =
-        unpack(&function__v1__get_request__descriptor, bytes, FIELDS_MAX_SMALL, &box->arena, ret_refusal);
-    if (!unpacked)
+    if (kind == RPC_RESULT) {
+        const Function__V1__GetResultRequest *message = (const Function__V1__GetResultRequest *)unpacked;
+        box->request.request_id = rpc_view(message->request_id);
+        box->request.wait = message->wait;
+    } else {
+        box->request.request_id = rpc_view(((const Function__V1__CancelRequest *)unpacked)->request_id);
+    }
+    if (!rpc_decode_text(box->request.request_id, "request_id", false, ret_refusal))
         return false;
-    box->request.name = view(((const Function__V1__GetRequest *)unpacked)->name);
-    return text_check(box->request.name, may_be_empty ? "language" : "name", may_be_empty, ret_refusal);
+    if (cloudevents_request_id_valid(box->request.request_id))
+        return true;
+    rpc_decode_refuse_field(ret_refusal, "request_id",
+                            "request_id must be 1 to 128 printable ASCII characters other than space . * >; pass the "
+                            "id that the answer to the request gave");
+    return false;
 }
 
-static struct rpc_request *decode_admin(struct rpc_decoder *decoder, enum rpc_kind kind, struct bytes message,
-                                        struct rpc_refusal *ret_refusal)
+/* All methods whose request keeps the unpacked message: they are rare, and small but for Deploy. */
+static struct rpc_request *decode_kept(struct rpc_decoder *decoder, enum rpc_kind kind, struct bytes message,
+                                       struct rpc_refusal *ret_refusal)
 {
-    struct request_box *box = calloc(1, sizeof *box);
-    if (!box) {
-        refuse_memory(ret_refusal);
+    if (kind != RPC_DEPLOY && message.length > SMALL_BYTES_MAX) {
+        rpc_decode_refuse_field(ret_refusal, "", "");
+        snprintf(ret_refusal->text, sizeof ret_refusal->text, "the request has %zu bytes, this method takes %d",
+                 message.length, SMALL_BYTES_MAX);
         return NULL;
     }
-    rpc_arena_init(&box->arena, 4 * decoder->deploy_bytes_max + ARENA_BYTES_SLACK);
-    bool fine = kind == RPC_DEPLOY ? decode_deploy(box, message, ret_refusal)
-                                   : decode_name(box, message, kind == RPC_LIST, ret_refusal);
+    struct rpc_request_box *box = calloc(1, sizeof *box);
+    if (!box) {
+        rpc_decode_no_memory(ret_refusal);
+        return NULL;
+    }
+    rpc_arena_init(&box->arena, (kind == RPC_DEPLOY ? 4 * decoder->deploy_bytes_max : 0) + ARENA_BYTES_SLACK);
+    bool fine = kind == RPC_RESULT || kind == RPC_CANCEL ? decode_request_id(box, kind, message, ret_refusal)
+                                                         : rpc_decode_admin(box, kind, message, ret_refusal);
     if (fine)
         return &box->request;
     rpc_request_free(&box->request);
@@ -258,10 +233,10 @@ struct rpc_request *rpc_decode(struct rpc_decoder *decoder, enum rpc_kind kind, 
                                struct rpc_refusal *ret_refusal)
 {
     struct rpc_request *request;
-    if (kind == RPC_EXECUTE)
+    if (kind == RPC_EXECUTE || kind == RPC_SUBMIT)
         request = decode_execute(decoder, message, ret_refusal);
     else
-        request = decode_admin(decoder, kind, message, ret_refusal);
+        request = decode_kept(decoder, kind, message, ret_refusal);
     rpc_arena_reset(&decoder->arena);
     if (request)
         request->kind = kind;
@@ -272,10 +247,10 @@ bool rpc_decode_health(struct rpc_decoder *decoder, struct bytes message, struct
 {
     struct rpc_refusal refusal;
     rpc_arena_reset(&decoder->arena);
-    ProtobufCMessage *unpacked = unpack(&grpc__health__v1__health_check_request__descriptor, message, FIELDS_MAX_SMALL,
-                                        &decoder->arena, &refusal);
+    ProtobufCMessage *unpacked = rpc_decode_message(&grpc__health__v1__health_check_request__descriptor, message,
+                                                    RPC_FIELDS_MAX_SMALL, &decoder->arena, &refusal);
     if (!unpacked)
         return false;
-    *ret_service = view(((const Grpc__Health__V1__HealthCheckRequest *)unpacked)->service);
+    *ret_service = rpc_view(((const Grpc__Health__V1__HealthCheckRequest *)unpacked)->service);
     return true;
 }

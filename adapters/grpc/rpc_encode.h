@@ -11,6 +11,14 @@
  * of what it passed on): the caller answers INTERNAL. Scratch memory comes from `arena`, which is reset. */
 grpc_byte_buffer *rpc_encode(enum rpc_kind kind, const struct rpc_answer *answer, struct rpc_arena *arena);
 
+/* rpc_encode_admin.c: the same for the methods of FunctionAdmin; does not reset the arena. */
+grpc_byte_buffer *rpc_encode_admin(enum rpc_kind kind, const struct rpc_answer *answer, struct rpc_arena *arena);
+
+static inline ProtobufCBinaryData rpc_data_of(struct bytes bytes)
+{
+    return (ProtobufCBinaryData){ .len = bytes.length, .data = (uint8_t *)bytes.at };
+}
+
 /* Packs any message into a byte buffer of one slice. */
 grpc_byte_buffer *rpc_encode_message(const ProtobufCMessage *message);
 

@@ -1,8 +1,5 @@
 /* grpc.health.v1: Check answers at once; a Watch stays in a list and is sent each change, one message at a time. When
  * the server leaves, watchers are told NOT_SERVING and then ended, so that they don't hold up the shutdown. */
-#include <assert.h>
-#include <stdio.h>
-
 #include "adapters/grpc/rpc_encode.h"
 #include "adapters/grpc/rpc_inside.h"
 #include "proto/health.pb-c.h"
@@ -36,13 +33,6 @@ static int health_now(const struct rpc_server *server)
     return atomic_load(&server->serving) && !atomic_load(&server->draining) ? SERVING : NOT_SERVING;
 }
 
-static void refuse(struct rpc_call *call, enum rpc_status status, const char *text)
-{
-    struct rpc_refusal refusal = { .status = status, .retry_after_ms = RPC_NO_RETRY_HINT };
-    snprintf(refusal.text, sizeof refusal.text, "%s", text);
-    rpc_call_fail(call, &refusal);
-}
-
 /* Shows a watcher what it has not seen; ends it when the server leaves. */
 static void watcher_update(struct rpc_call *call)
 {
@@ -52,9 +42,10 @@ static void watcher_update(struct rpc_call *call)
     int status = call->status_shown == SERVICE_UNKNOWN ? SERVICE_UNKNOWN : health_now(server);
     if (status != call->status_shown) {
         call->status_shown = status;
-        rpc_send_part(call, health_message(status), false);
+        rpc_send_part(call, health_message(status));
     } else if (atomic_load(&server->draining)) {
-        refuse(call, RPC_STATUS_UNAVAILABLE, "the server shuts down; watch another one");
+        rpc_call_refuse(call, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN", RPC_NO_RETRY_HINT,
+                        "the server shuts down; watch another one");
     }
 }
 
@@ -62,14 +53,15 @@ static void watch_begin(struct rpc_call *call, int status)
 {
     struct rpc_server *server = call->door->server;
     if (server->watcher_count >= RPC_WATCHERS_MAX) {
-        refuse(call, RPC_STATUS_RESOURCE_EXHAUSTED, "too many health watchers; poll with Check instead");
+        rpc_call_refuse(call, RPC_STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", RPC_OVERLOAD_RETRY_MS,
+                        "too many health watchers; poll with Check instead");
         return;
     }
     server->watcher_count++;
     call->watching = true;
     call->status_shown = status;
     rpc_call_list_add(&server->watchers, call);
-    rpc_send_part(call, health_message(status), true);
+    rpc_send_part(call, health_message(status));
 }
 
 void rpc_health_body(struct rpc_call *call, struct bytes message)
@@ -77,14 +69,16 @@ void rpc_health_body(struct rpc_call *call, struct bytes message)
     struct rpc_server *server = call->door->server;
     struct bytes service;
     if (!rpc_decode_health(&server->decoder, message, &service)) {
-        refuse(call, RPC_STATUS_INVALID_ARGUMENT, "the request is not a HealthCheckRequest");
+        rpc_call_refuse(call, RPC_STATUS_INVALID_ARGUMENT, "BAD_REQUEST_ENCODING", RPC_NEVER_RETRY,
+                        "the request is not a HealthCheckRequest");
         return;
     }
     bool known = service_known(service);
     if (call->method->type == RPC_METHOD_WATCH) {
         watch_begin(call, known ? health_now(server) : SERVICE_UNKNOWN);
     } else if (!known) {
-        refuse(call, RPC_STATUS_NOT_FOUND, "there is no such service here; \"\" names the whole server");
+        rpc_call_refuse(call, RPC_STATUS_NOT_FOUND, "SERVICE_NOT_FOUND", RPC_NEVER_RETRY,
+                        "there is no such service here; \"\" names the whole server");
     } else {
         struct rpc_answer fine = { .kind = RPC_ANSWER_RESULT };
         rpc_send_message(call, health_message(health_now(server)), &fine);
@@ -93,8 +87,6 @@ void rpc_health_body(struct rpc_call *call, struct bytes message)
 
 void rpc_health_written(struct rpc_call *call, bool ok)
 {
-    assert(call->write_pending);
-    call->write_pending = false;
     if (ok && call->watching)
         watcher_update(call);
 }

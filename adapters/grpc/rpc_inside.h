@@ -16,20 +16,40 @@
 #include <grpc/grpc.h>
 
 #include "adapters/grpc/rpc_decode.h"
+#include "adapters/grpc/rpc_descriptors.h"
 #include "adapters/grpc/rpc_server.h"
 #include "adapters/ring/ring.h"
 
 #define RPC_METHODS(X)                                                                                                 \
     X(RPC_PATH_EXECUTE, RPC_METHOD_REQUEST, RPC_EXECUTE)                                                               \
     X(RPC_PATH_EXECUTE_BARE, RPC_METHOD_REQUEST, RPC_EXECUTE)                                                          \
+    X(RPC_PATH_SUBMIT, RPC_METHOD_REQUEST, RPC_SUBMIT)                                                                 \
+    X(RPC_PATH_SUBMIT_BARE, RPC_METHOD_REQUEST, RPC_SUBMIT)                                                            \
+    X(RPC_PATH_RESULT, RPC_METHOD_REQUEST, RPC_RESULT)                                                                 \
+    X(RPC_PATH_RESULT_BARE, RPC_METHOD_REQUEST, RPC_RESULT)                                                            \
+    X(RPC_PATH_CANCEL, RPC_METHOD_REQUEST, RPC_CANCEL)                                                                 \
+    X(RPC_PATH_CANCEL_BARE, RPC_METHOD_REQUEST, RPC_CANCEL)                                                            \
     X(RPC_PATH_DEPLOY, RPC_METHOD_REQUEST, RPC_DEPLOY)                                                                 \
     X(RPC_PATH_LIST, RPC_METHOD_REQUEST, RPC_LIST)                                                                     \
     X(RPC_PATH_GET, RPC_METHOD_REQUEST, RPC_GET)                                                                       \
     X(RPC_PATH_REMOVE, RPC_METHOD_REQUEST, RPC_REMOVE)                                                                 \
+    X(RPC_PATH_VERSIONS, RPC_METHOD_REQUEST, RPC_VERSIONS)                                                             \
+    X(RPC_PATH_ROLLBACK, RPC_METHOD_REQUEST, RPC_ROLLBACK)                                                             \
+    X(RPC_PATH_ALIAS, RPC_METHOD_REQUEST, RPC_ALIAS)                                                                   \
+    X(RPC_PATH_ROLLOUT, RPC_METHOD_REQUEST, RPC_ROLLOUT)                                                               \
+    X(RPC_PATH_INSTANCES, RPC_METHOD_REQUEST, RPC_INSTANCES)                                                           \
     X(RPC_PATH_CHECK, RPC_METHOD_CHECK, RPC_EXECUTE)                                                                   \
-    X(RPC_PATH_WATCH, RPC_METHOD_WATCH, RPC_EXECUTE)
+    X(RPC_PATH_WATCH, RPC_METHOD_WATCH, RPC_EXECUTE)                                                                   \
+    X(RPC_PATH_REFLECT, RPC_METHOD_REFLECT, RPC_EXECUTE)                                                               \
+    X(RPC_PATH_REFLECT_OLD, RPC_METHOD_REFLECT, RPC_EXECUTE)
 
-enum rpc_method_type { RPC_METHOD_REQUEST, RPC_METHOD_CHECK, RPC_METHOD_WATCH, RPC_METHOD_UNKNOWN };
+enum rpc_method_type {
+    RPC_METHOD_REQUEST,
+    RPC_METHOD_CHECK,
+    RPC_METHOD_WATCH,
+    RPC_METHOD_REFLECT, /* a stream both ways, answered here message by message */
+    RPC_METHOD_UNKNOWN,
+};
 
 struct rpc_method {
     const char *path;
@@ -43,7 +63,10 @@ enum {
 #undef RPC_METHOD_ONE
     RPC_DOOR_COUNT = 2, /* TCP, Unix */
     RPC_WATCHERS_MAX = 64,
+    RPC_REFLECTIONS_MAX = 16,
+    RPC_REFLECTION_MESSAGES_MAX = 1000,
     RPC_SLOT_NONE = -1,
+    RPC_OVERLOAD_RETRY_MS = 100,
 };
 
 extern const struct rpc_method rpc_methods[RPC_METHOD_COUNT];
@@ -55,7 +78,7 @@ struct rpc_door {
     struct rpc_server *server;
     grpc_server *grpc;
     void *registered[RPC_METHOD_COUNT];
-    bool reads_body; /* gRPC reads the message before it shows the call: cheaper, but slow senders are invisible */
+    bool reads_body; /* gRPC reads a unary message before it shows the call: cheaper, but slow senders are invisible */
 };
 
 struct rpc_call;
@@ -87,6 +110,7 @@ struct rpc_call {
     grpc_call_details details; /* of unknown methods */
     grpc_byte_buffer *body;
     int64_t received_ns;
+    int64_t awaited_ns; /* since when its message is awaited */
     int64_t deadline_ns;
     int cancelled;                    /* written by gRPC before tag_close */
     unsigned refs;                    /* tags under way */
@@ -95,7 +119,10 @@ struct rpc_call {
     bool body_awaited;                /* then in server->bodies */
     bool counted;                     /* in in_flight */
     bool watching;                    /* then in server->watchers */
-    bool write_pending;               /* a Watch message is on its way */
+    bool reflecting;                  /* counted in reflections */
+    bool begun;                       /* initial metadata were sent */
+    bool write_pending;               /* a message of a stream is on its way */
+    unsigned messages;                /* of a reflection, so far */
     int status_shown;                 /* the last health that this Watch was sent */
     struct rpc_call *next, *previous; /* in bodies or watchers */
 };
@@ -136,6 +163,8 @@ struct rpc_server {
     struct rpc_call *bodies;
     struct rpc_call *watchers;
     unsigned watcher_count;
+    unsigned reflections;
+    struct rpc_descriptors descriptors;
     unsigned calls;  /* that exist, waiting ones too */
     unsigned active; /* that a client made and that are not over */
     unsigned doors_open;
@@ -158,10 +187,17 @@ struct rpc_server {
     _Atomic uint32_t in_flight;
 };
 
+/* rpc_box.c: a copy of an answer on its way to the gRPC thread; NULL if out of memory. Loop thread. */
+struct rpc_answer_box *rpc_box_new(const struct rpc_answer *answer);
+
 /* rpc_call.c: the life of a call. gRPC thread only. */
+bool rpc_body_comes_along(const struct rpc_door *door, const struct rpc_method *method);
 void rpc_call_await(struct rpc_door *door, const struct rpc_method *method); /* asks gRPC for the next such call */
 void rpc_call_event(struct rpc_tag *tag, bool ok);
 void rpc_call_fail(struct rpc_call *call, const struct rpc_refusal *refusal);
+void rpc_call_refuse(struct rpc_call *call, enum rpc_status status, const char *reason, int64_t retry_after_ms,
+                     const char *text);
+void rpc_call_receive(struct rpc_call *call); /* awaits the next message of the call */
 void rpc_call_answer(struct rpc_call *call, const struct rpc_answer *answer, enum rpc_kind kind);
 void rpc_call_sweep(struct rpc_server *server, int64_t now_ns); /* ends callers that are too slow with their message */
 void rpc_call_list_add(struct rpc_call **list, struct rpc_call *call);
@@ -170,7 +206,7 @@ void rpc_call_list_remove(struct rpc_call **list, struct rpc_call *call);
 /* rpc_send.c: what goes out on a call, one batch each; the call's tag comes back when it has left. */
 void rpc_send_message(struct rpc_call *call, grpc_byte_buffer *message, const struct rpc_answer *answer);
 void rpc_send_status(struct rpc_call *call, const struct rpc_answer *answer);
-void rpc_send_part(struct rpc_call *call, grpc_byte_buffer *message, bool first); /* one of a stream */
+void rpc_send_part(struct rpc_call *call, grpc_byte_buffer *message); /* one of a stream */
 
 /* rpc_slot.c: names of calls. gRPC thread only. */
 bool rpc_slots_init(struct rpc_server *server);
@@ -185,6 +221,13 @@ void rpc_health_body(struct rpc_call *call, struct bytes message);
 void rpc_health_written(struct rpc_call *call, bool ok);
 void rpc_health_leave(struct rpc_call *call);
 void rpc_health_update(struct rpc_server *server); /* tells all watchers when `serving` has changed */
+
+/* rpc_reflect.c: grpc.reflection. gRPC thread only. */
+bool rpc_reflect_admit(struct rpc_call *call);                        /* false if it was refused */
+void rpc_reflect_body(struct rpc_call *call, grpc_byte_buffer *body); /* NULL: the client is done */
+void rpc_reflect_written(struct rpc_call *call, bool ok);
+void rpc_reflect_leave(struct rpc_call *call);
+void rpc_reflect_end_all(struct rpc_server *server); /* the server leaves */
 
 /* rpc_thread.c: the gRPC thread. */
 void *rpc_thread_run(void *server);

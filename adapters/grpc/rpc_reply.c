@@ -1,6 +1,6 @@
 /* A reply lives in an arena of its own with all that it points to: the response bytes are copied in, unpacked there,
  * and the members are views of the unpacked message. */
-#include "adapters/grpc/rpc_reply.h"
+#include "adapters/grpc/rpc_reply_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,21 +8,9 @@
 #include "adapters/cloudevents/cloudevents_protobuf.h"
 #include "adapters/grpc/rpc_details.h"
 #include "adapters/grpc/rpc_wire.h"
-#include "proto/function_admin.pb-c.h"
 #include "proto/function_service.pb-c.h"
 
 enum { ARENA_BYTES_SLACK = 1024 * 1024, FIELDS_MAX = 1024 * 1024 };
-
-struct reply_box {
-    struct rpc_reply reply; /* first: rpc_reply_free() casts back */
-    struct rpc_arena arena;
-    struct event_buffer packed;
-};
-
-static struct bytes view(ProtobufCBinaryData data)
-{
-    return (struct bytes){ data.data, data.len };
-}
 
 static struct bytes copied(struct rpc_arena *arena, struct bytes bytes)
 {
@@ -34,13 +22,13 @@ static struct bytes copied(struct rpc_arena *arena, struct bytes bytes)
     return (struct bytes){ to, bytes.length };
 }
 
-static void unreadable(struct rpc_reply *reply)
+void rpc_reply_unreadable(struct rpc_reply *reply)
 {
     reply->status = RPC_STATUS_INTERNAL;
     reply->message = bytes_of("the server's response is not the message that this method returns");
 }
 
-static ProtobufCMessage *unpack(struct reply_box *box, const ProtobufCMessageDescriptor *type)
+ProtobufCMessage *rpc_reply_unpack(struct rpc_reply_box *box, const ProtobufCMessageDescriptor *type)
 {
     struct bytes raw = box->reply.raw;
     if (rpc_wire_check(type, raw, FIELDS_MAX) == RPC_WIRE_FINE) {
@@ -48,12 +36,12 @@ static ProtobufCMessage *unpack(struct reply_box *box, const ProtobufCMessageDes
         if (message)
             return message;
     }
-    unreadable(&box->reply);
+    rpc_reply_unreadable(&box->reply);
     return NULL;
 }
 
 /* The event comes without its data, which are in `data`; here the two are one again. */
-static void event_read(struct reply_box *box, const Io__Cloudevents__V1__CloudEvent *message)
+static void event_read(struct rpc_reply_box *box, const Io__Cloudevents__V1__CloudEvent *message)
 {
     struct event_buffer bare = { 0 };
     struct cloudevents_error error;
@@ -69,87 +57,110 @@ static void event_read(struct reply_box *box, const Io__Cloudevents__V1__CloudEv
     event_buffer_free(&bare);
 }
 
-static void execute_read(struct reply_box *box)
+static void detail_read(struct rpc_reply *reply, const Function__V1__ErrorDetail *detail)
 {
-    const Function__V1__ExecuteFunctionResponse *response = (const Function__V1__ExecuteFunctionResponse *)unpack(
-        box, &function__v1__execute_function_response__descriptor);
+    if (!detail)
+        return;
+    reply->error_type = rpc_reply_view(detail->type);
+    reply->error_class = rpc_reply_view(detail->error_class);
+    reply->retryable = detail->retryable;
+    reply->attempts = detail->attempts;
+}
+
+static void execute_read(struct rpc_reply_box *box)
+{
+    const Function__V1__ExecuteFunctionResponse *response =
+        (const Function__V1__ExecuteFunctionResponse *)rpc_reply_unpack(
+            box, &function__v1__execute_function_response__descriptor);
     if (!response)
         return;
     struct rpc_reply *reply = &box->reply;
-    reply->request_id = view(response->request_id);
+    reply->request_id = rpc_reply_view(response->request_id);
     if (response->result_case == FUNCTION__V1__EXECUTE_FUNCTION_RESPONSE__RESULT_DATA)
-        reply->data = view(response->data);
+        reply->data = rpc_reply_view(response->data);
     if (response->result_case == FUNCTION__V1__EXECUTE_FUNCTION_RESPONSE__RESULT_ERROR) {
         reply->function_failed = true;
-        reply->error = view(response->error);
+        reply->error = rpc_reply_view(response->error);
     }
-    if (response->error_detail) {
-        reply->error_type = view(response->error_detail->type);
-        reply->error_class = view(response->error_detail->error_class);
-        reply->retryable = response->error_detail->retryable;
-        reply->attempts = response->error_detail->attempts;
+    detail_read(reply, response->error_detail);
+    if (response->event)
+        event_read(box, response->event);
+}
+
+static void submit_read(struct rpc_reply_box *box)
+{
+    const Function__V1__SubmitFunctionResponse *response =
+        (const Function__V1__SubmitFunctionResponse *)rpc_reply_unpack(
+            box, &function__v1__submit_function_response__descriptor);
+    if (!response)
+        return;
+    box->reply.request_id = rpc_reply_view(response->request_id);
+    box->reply.duplicate = response->duplicate;
+}
+
+static void cancel_read(struct rpc_reply_box *box)
+{
+    const Function__V1__CancelResponse *response =
+        (const Function__V1__CancelResponse *)rpc_reply_unpack(box, &function__v1__cancel_response__descriptor);
+    if (response)
+        box->reply.request_id = rpc_reply_view(response->request_id);
+}
+
+static void stored_read(struct rpc_reply_box *box)
+{
+    const Function__V1__GetResultResponse *response =
+        (const Function__V1__GetResultResponse *)rpc_reply_unpack(box, &function__v1__get_result_response__descriptor);
+    if (!response)
+        return;
+    struct rpc_reply *reply = &box->reply;
+    reply->request_id = rpc_reply_view(response->request_id);
+    reply->outcome = rpc_reply_view(response->outcome);
+    reply->reason = rpc_reply_view(response->reason);
+    reply->function = rpc_reply_view(response->function);
+    reply->version = rpc_reply_view(response->version);
+    detail_read(reply, response->error_detail);
+    reply->attempts = response->attempts;
+    if (response->result_case == FUNCTION__V1__GET_RESULT_RESPONSE__RESULT_DATA)
+        reply->data = rpc_reply_view(response->data);
+    if (response->result_case == FUNCTION__V1__GET_RESULT_RESPONSE__RESULT_ERROR) {
+        reply->function_failed = true;
+        reply->error = rpc_reply_view(response->error);
     }
     if (response->event)
         event_read(box, response->event);
 }
 
-static void function_read(const Function__V1__Function *from, struct rpc_function *to)
-{
-    *to = (struct rpc_function){ .language = view(from->language),
-                                 .name = view(from->name),
-                                 .version = view(from->version),
-                                 .state = view(from->state),
-                                 .message = view(from->message),
-                                 .digest = view(from->digest),
-                                 .workers = from->workers };
-    if (from->created)
-        to->created_unix_ms = from->created->seconds * 1000 + from->created->nanos / 1000000;
-}
+typedef void rpc_response_read(struct rpc_reply_box *box);
 
-static void functions_read(struct reply_box *box, Function__V1__Function *const *functions, size_t count)
-{
-    struct rpc_function *list = rpc_arena_take(&box->arena, count * sizeof *list);
-    if (!list) {
-        unreadable(&box->reply);
-        return;
-    }
-    for (size_t i = 0; i < count; i++)
-        function_read(functions[i], &list[i]);
-    box->reply.functions = list;
-    box->reply.function_count = count;
-}
-
-static void list_read(struct reply_box *box)
-{
-    const Function__V1__ListResponse *response =
-        (const Function__V1__ListResponse *)unpack(box, &function__v1__list_response__descriptor);
-    if (response)
-        functions_read(box, response->functions, response->n_functions);
-}
-
-/* Deploy, Get and Remove all answer with one function in field 1. */
-static void one_function_read(struct reply_box *box)
-{
-    const Function__V1__GetResponse *response =
-        (const Function__V1__GetResponse *)unpack(box, &function__v1__get_response__descriptor);
-    if (response && response->function)
-        functions_read(box, &response->function, 1);
-}
-
-enum rpc_response rpc_response_of(const char *path)
+/* How the responses of a path are read; NULL: only as bytes. */
+static rpc_response_read *reader_of(const char *path)
 {
     static const struct {
         const char *path;
-        enum rpc_response type;
+        rpc_response_read *read;
     } table[] = {
-        { RPC_PATH_EXECUTE, RPC_RESPONSE_EXECUTE }, { RPC_PATH_EXECUTE_BARE, RPC_RESPONSE_EXECUTE },
-        { RPC_PATH_LIST, RPC_RESPONSE_LIST },       { RPC_PATH_GET, RPC_RESPONSE_FUNCTION },
-        { RPC_PATH_DEPLOY, RPC_RESPONSE_FUNCTION }, { RPC_PATH_REMOVE, RPC_RESPONSE_FUNCTION },
+        { RPC_PATH_EXECUTE, execute_read },
+        { RPC_PATH_EXECUTE_BARE, execute_read },
+        { RPC_PATH_SUBMIT, submit_read },
+        { RPC_PATH_SUBMIT_BARE, submit_read },
+        { RPC_PATH_RESULT, stored_read },
+        { RPC_PATH_RESULT_BARE, stored_read },
+        { RPC_PATH_CANCEL, cancel_read },
+        { RPC_PATH_CANCEL_BARE, cancel_read },
+        { RPC_PATH_LIST, rpc_reply_list_read },
+        { RPC_PATH_GET, rpc_reply_function_read },
+        { RPC_PATH_DEPLOY, rpc_reply_function_read },
+        { RPC_PATH_REMOVE, rpc_reply_function_read },
+        { RPC_PATH_ROLLBACK, rpc_reply_function_read },
+        { RPC_PATH_ALIAS, rpc_reply_function_read },
+        { RPC_PATH_VERSIONS, rpc_reply_versions_read },
+        { RPC_PATH_ROLLOUT, rpc_reply_rollout_read },
+        { RPC_PATH_INSTANCES, rpc_reply_instances_read },
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (strcmp(path, table[i].path) == 0)
-            return table[i].type;
-    return RPC_RESPONSE_RAW;
+            return table[i].read;
+    return NULL;
 }
 
 static uint32_t number_read(struct bytes text)
@@ -160,9 +171,9 @@ static uint32_t number_read(struct bytes text)
     return number;
 }
 
-struct rpc_reply *rpc_reply_make(const struct rpc_outcome *outcome, enum rpc_response type)
+struct rpc_reply *rpc_reply_make(const struct rpc_outcome *outcome, const char *path)
 {
-    struct reply_box *box = calloc(1, sizeof *box);
+    struct rpc_reply_box *box = calloc(1, sizeof *box);
     if (!box)
         return NULL;
     rpc_arena_init(&box->arena, 64 * outcome->response.length + 64 * outcome->details.length + ARENA_BYTES_SLACK);
@@ -174,14 +185,9 @@ struct rpc_reply *rpc_reply_make(const struct rpc_outcome *outcome, enum rpc_res
     reply->retry_after_ms = -1;
     if (outcome->details.length > 0)
         rpc_details_unpack(&box->arena, copied(&box->arena, outcome->details), reply);
-    if (reply->status != RPC_STATUS_OK)
-        return reply;
-    if (type == RPC_RESPONSE_EXECUTE)
-        execute_read(box);
-    else if (type == RPC_RESPONSE_LIST)
-        list_read(box);
-    else if (type == RPC_RESPONSE_FUNCTION)
-        one_function_read(box);
+    rpc_response_read *read = reader_of(path);
+    if (reply->status == RPC_STATUS_OK && read)
+        read(box);
     return reply;
 }
 
@@ -189,7 +195,7 @@ void rpc_reply_free(struct rpc_reply *reply)
 {
     if (!reply)
         return;
-    struct reply_box *box = (struct reply_box *)reply;
+    struct rpc_reply_box *box = (struct rpc_reply_box *)reply;
     event_buffer_free(&box->packed);
     rpc_arena_free(&box->arena);
     free(box);

@@ -14,11 +14,8 @@ struct rpc_outcome {
     struct bytes response; /* the response message */
 };
 
-/* What the response message is. */
-enum rpc_response { RPC_RESPONSE_RAW, RPC_RESPONSE_EXECUTE, RPC_RESPONSE_LIST, RPC_RESPONSE_FUNCTION };
-
-enum rpc_response rpc_response_of(const char *path);
-/* NULL if out of memory. A response that can't be read becomes status INTERNAL. */
-struct rpc_reply *rpc_reply_make(const struct rpc_outcome *outcome, enum rpc_response type);
+/* The reply to a call of `path`; of a path that isn't ours only the bytes are read. NULL if out of memory. A response
+ * that can't be read becomes status INTERNAL. */
+struct rpc_reply *rpc_reply_make(const struct rpc_outcome *outcome, const char *path);
 
 #endif

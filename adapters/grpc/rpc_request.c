@@ -1,6 +1,7 @@
 /* Messages are built over borrowed bytes and packed through protobuf-c's buffer interface into an event_buffer. */
 #include "adapters/grpc/rpc_request.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -41,6 +42,49 @@ bool rpc_request_name(struct bytes name, struct event_buffer *ret_message)
     return pack(&request.base, ret_message);
 }
 
+bool rpc_request_remove(struct bytes name, bool now, struct event_buffer *ret_message)
+{
+    Function__V1__RemoveRequest request = FUNCTION__V1__REMOVE_REQUEST__INIT;
+    request.name = data_of(name);
+    request.now = now;
+    return pack(&request.base, ret_message);
+}
+
+bool rpc_request_result(struct bytes request_id, bool wait, struct event_buffer *ret_message)
+{
+    Function__V1__GetResultRequest request = FUNCTION__V1__GET_RESULT_REQUEST__INIT;
+    request.request_id = data_of(request_id);
+    request.wait = wait;
+    return pack(&request.base, ret_message);
+}
+
+bool rpc_request_rollback(struct bytes name, struct bytes version, struct event_buffer *ret_message)
+{
+    Function__V1__RollbackRequest request = FUNCTION__V1__ROLLBACK_REQUEST__INIT;
+    request.name = data_of(name);
+    request.version = data_of(version);
+    return pack(&request.base, ret_message);
+}
+
+bool rpc_request_alias(struct bytes name, const struct rpc_alias *alias, struct event_buffer *ret_message)
+{
+    Function__V1__SetAliasRequest request = FUNCTION__V1__SET_ALIAS_REQUEST__INIT;
+    Function__V1__Route routes[RPC_ROUTES_MAX];
+    Function__V1__Route *places[RPC_ROUTES_MAX];
+    assert(alias->route_count <= RPC_ROUTES_MAX);
+    for (size_t i = 0; i < alias->route_count; i++) {
+        function__v1__route__init(&routes[i]);
+        routes[i].version = data_of(alias->routes[i].version);
+        routes[i].weight = alias->routes[i].weight;
+        places[i] = &routes[i];
+    }
+    request.name = data_of(name);
+    request.alias = data_of(alias->name);
+    request.routes = places;
+    request.n_routes = alias->route_count;
+    return pack(&request.base, ret_message);
+}
+
 bool rpc_request_deploy(const struct rpc_deploy *deploy, struct event_buffer *ret_message)
 {
     Function__V1__DeployRequest request = FUNCTION__V1__DEPLOY_REQUEST__INIT;
@@ -57,6 +101,9 @@ bool rpc_request_deploy(const struct rpc_deploy *deploy, struct event_buffer *re
     request.language = data_of(deploy->language);
     request.name = data_of(deploy->name);
     request.manifest = data_of(deploy->manifest);
+    request.canary_percent = deploy->canary_percent;
+    request.alias = data_of(deploy->alias);
+    request.no_wait = deploy->no_wait;
     request.n_files = deploy->file_count;
     request.files = places;
     fine = fine && pack(&request.base, ret_message);

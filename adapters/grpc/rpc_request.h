@@ -6,6 +6,11 @@
 
 /* Each appends one message; false if out of memory. */
 bool rpc_request_deploy(const struct rpc_deploy *deploy, struct event_buffer *ret_message);
-bool rpc_request_name(struct bytes name, struct event_buffer *ret_message); /* List, Get, Remove, health Check */
+/* Any message that has one text in field 1: List, Get, Versions, Rollout, Cancel, health Check. */
+bool rpc_request_name(struct bytes name, struct event_buffer *ret_message);
+bool rpc_request_remove(struct bytes name, bool now, struct event_buffer *ret_message);
+bool rpc_request_result(struct bytes request_id, bool wait, struct event_buffer *ret_message);
+bool rpc_request_rollback(struct bytes name, struct bytes version, struct event_buffer *ret_message);
+bool rpc_request_alias(struct bytes name, const struct rpc_alias *alias, struct event_buffer *ret_message);
 
 #endif

@@ -73,7 +73,7 @@ static void start(struct rpc_call *call, const grpc_op *ops, size_t count, struc
     call->refs++;
 }
 
-static void finish(struct rpc_call *call, grpc_byte_buffer *message, bool first, const struct rpc_answer *answer)
+static void finish(struct rpc_call *call, grpc_byte_buffer *message, const struct rpc_answer *answer)
 {
     assert(!call->answered);
     call->answered = true;
@@ -84,8 +84,9 @@ static void finish(struct rpc_call *call, grpc_byte_buffer *message, bool first,
     grpc_slice details = grpc_slice_from_copied_buffer((const char *)text.at, text.length);
     grpc_op ops[3] = { 0 };
     size_t count = 0;
-    if (first)
+    if (!call->begun)
         ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
+    call->begun = true;
     if (message) {
         ops[count].op = GRPC_OP_SEND_MESSAGE;
         ops[count++].data.send_message.send_message = message;
@@ -106,23 +107,24 @@ static void finish(struct rpc_call *call, grpc_byte_buffer *message, bool first,
 void rpc_send_message(struct rpc_call *call, grpc_byte_buffer *message, const struct rpc_answer *answer)
 {
     assert(message);
-    finish(call, message, true, answer);
+    finish(call, message, answer);
 }
 
-/* A Watch has sent its initial metadata with its first message. */
 void rpc_send_status(struct rpc_call *call, const struct rpc_answer *answer)
 {
-    finish(call, NULL, !call->watching, answer);
+    finish(call, NULL, answer);
 }
 
-void rpc_send_part(struct rpc_call *call, grpc_byte_buffer *message, bool first)
+/* A stream sends its initial metadata with its first message. */
+void rpc_send_part(struct rpc_call *call, grpc_byte_buffer *message)
 {
     assert(!call->answered);
     assert(!call->write_pending);
     grpc_op ops[2] = { 0 };
     size_t count = 0;
-    if (first)
+    if (!call->begun)
         ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
+    call->begun = true;
     ops[count].op = GRPC_OP_SEND_MESSAGE;
     ops[count++].data.send_message.send_message = message;
     call->write_pending = true;

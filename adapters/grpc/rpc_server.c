@@ -1,13 +1,11 @@
 /* The loop thread's side of the gRPC server: start, receive, answer, drain, stop.
  *
  * `loop.open` knows which ids await an answer, so a stale or second answer is dropped here before anything is copied.
- * An answer is copied into one block of memory, so the loop may forget its own at once. See rpc_inside.h for who owns
- * what and rpc_thread.c for the other side. */
+ * See rpc_box.c for how an answer is copied, rpc_inside.h for who owns what and rpc_thread.c for the other side. */
 #include "adapters/grpc/rpc_server.h"
 
 #include <assert.h>
 #include <signal.h>
-#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include "adapters/cloudevents/cloudevents.h"
 #include "adapters/grpc/rpc_accept.h"
 #include "adapters/grpc/rpc_library.h"
+#include "proto/descriptors.h"
 
 #define SECOND_NS ((int64_t)1000000000)
 
@@ -25,6 +24,10 @@ enum {
     QUOTA_BYTES_DEFAULT = 128 * 1024 * 1024,
     ENCODE_BYTES_MAX = 16 * 1024 * 1024,
     BODY_SECONDS_DEFAULT = 30,
+    CALLS_PER_CONNECTION_DEFAULT = 128,
+    KEEPALIVE_SECONDS_DEFAULT = 120,
+    KEEPALIVE_TIMEOUT_SECONDS_DEFAULT = 20,
+    PING_INTERVAL_SECONDS_MIN_DEFAULT = 10,
 };
 
 static struct rpc_server_options options_filled(const struct rpc_server_options *given)
@@ -46,6 +49,14 @@ static struct rpc_server_options options_filled(const struct rpc_server_options 
         options.quota_bytes = QUOTA_BYTES_DEFAULT;
     if (!options.body_ns_max)
         options.body_ns_max = BODY_SECONDS_DEFAULT * SECOND_NS;
+    if (!options.calls_per_connection_max)
+        options.calls_per_connection_max = CALLS_PER_CONNECTION_DEFAULT;
+    if (!options.keepalive_ns)
+        options.keepalive_ns = KEEPALIVE_SECONDS_DEFAULT * SECOND_NS;
+    if (!options.keepalive_timeout_ns)
+        options.keepalive_timeout_ns = KEEPALIVE_TIMEOUT_SECONDS_DEFAULT * SECOND_NS;
+    if (!options.ping_interval_ns_min)
+        options.ping_interval_ns_min = PING_INTERVAL_SECONDS_MIN_DEFAULT * SECOND_NS;
     return options;
 }
 
@@ -98,6 +109,7 @@ static struct rpc_server *server_new(const struct rpc_server_options *given)
     server->options = options_filled(given);
     rpc_decoder_init(&server->decoder, server->options.event_bytes_max, server->options.deploy_bytes_max);
     rpc_arena_init(&server->encode_arena, ENCODE_BYTES_MAX);
+    rpc_descriptors_init(&server->descriptors, (struct bytes){ stead_descriptors, stead_descriptors_length });
     size_t calls = server->options.in_flight_max;
     if (rpc_slots_init(server) && ring_init(&server->requests, 2 * calls, given->wake, given->owner) &&
         ring_init(&server->answers, calls, thread_wake, server))
@@ -191,84 +203,6 @@ bool rpc_server_receive(struct rpc_server *server, struct rpc_request **ret_requ
     }
 }
 
-/* Bump allocation in the one block of an answer; the first pass only measures (at is NULL). */
-struct block {
-    uint8_t *at;
-    size_t used;
-};
-
-static void *block_take(struct block *block, size_t size)
-{
-    size_t start = block->used;
-    block->used += (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
-    return block->at ? block->at + start : NULL;
-}
-
-static void copy_bytes(struct block *block, struct bytes *bytes)
-{
-    void *to = block_take(block, bytes->length);
-    if (!to)
-        return;
-    if (bytes->length > 0)
-        memcpy(to, bytes->at, bytes->length);
-    bytes->at = to;
-}
-
-static void copy_pairs(struct block *block, struct rpc_answer *answer)
-{
-    struct rpc_pair *pairs = block_take(block, answer->pair_count * sizeof *pairs);
-    for (size_t i = 0; i < answer->pair_count; i++) {
-        struct rpc_pair pair = answer->pairs[i];
-        copy_bytes(block, &pair.key);
-        copy_bytes(block, &pair.value);
-        if (pairs)
-            pairs[i] = pair;
-    }
-    if (pairs)
-        answer->pairs = pairs;
-}
-
-static void copy_functions(struct block *block, struct rpc_answer *answer)
-{
-    struct rpc_function *functions = block_take(block, answer->function_count * sizeof *functions);
-    for (size_t i = 0; i < answer->function_count; i++) {
-        struct rpc_function one = answer->functions[i];
-        struct bytes *texts[] = { &one.language, &one.name, &one.version, &one.state, &one.message, &one.digest };
-        for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++)
-            copy_bytes(block, texts[t]);
-        if (functions)
-            functions[i] = one;
-    }
-    if (functions)
-        answer->functions = functions;
-}
-
-static void copy_answer(struct block *block, struct rpc_answer *answer)
-{
-    struct bytes *texts[] = { &answer->request_id,  &answer->packed_event, &answer->text,           &answer->type,
-                              &answer->error_class, &answer->reason,       &answer->violation_field };
-    for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++)
-        copy_bytes(block, texts[t]);
-    copy_pairs(block, answer);
-    copy_functions(block, answer);
-}
-
-static struct rpc_answer_box *box_new(const struct rpc_answer *answer)
-{
-    struct block measure = { 0 };
-    struct rpc_answer copy = *answer;
-    block_take(&measure, sizeof(struct rpc_answer_box));
-    copy_answer(&measure, &copy);
-    struct block block = { .at = malloc(measure.used) };
-    if (!block.at)
-        return NULL;
-    struct rpc_answer_box *box = block_take(&block, sizeof *box);
-    *box = (struct rpc_answer_box){ .answer = *answer };
-    copy_answer(&block, &box->answer);
-    assert(block.used == measure.used);
-    return box;
-}
-
 void rpc_server_answer(struct rpc_server *server, const struct rpc_answer *answer)
 {
     uint32_t index = (uint32_t)answer->id;
@@ -276,7 +210,7 @@ void rpc_server_answer(struct rpc_server *server, const struct rpc_answer *answe
     if (generation == 0 || index >= server->options.in_flight_max || server->loop.open[index] != generation)
         return;
     server->loop.open[index] = 0;
-    struct rpc_answer_box *box = box_new(answer);
+    struct rpc_answer_box *box = rpc_box_new(answer);
     if (!box) {
         box = &server->loop.closing[index];
         *box = (struct rpc_answer_box){ .answer.id = answer->id, .lost = true, .is_static = true };

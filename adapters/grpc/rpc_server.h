@@ -6,8 +6,9 @@
  *
  * What is refused here, before the loop sees it: unknown methods (UNIMPLEMENTED), compressed messages (UNIMPLEMENTED),
  * messages over event_bytes_max, over the memory quota or beyond in_flight_max (RESOURCE_EXHAUSTED), bytes that are no
- * protobuf, an empty name, an event that is not a valid CloudEvent (INVALID_ARGUMENT, with BadRequest details).
- * grpc.health.v1.Health is answered here too.
+ * protobuf, an empty name, an event that is not a valid CloudEvent, a request id that is no NATS subject token, routes
+ * over RPC_ROUTES_MAX or with weights that don't sum up (INVALID_ARGUMENT, with BadRequest details).
+ * grpc.health.v1.Health and grpc.reflection are answered here too.
  *
  * Thread rule: every function below belongs to the one thread that called rpc_server_start(), the loop thread. Only
  * options.wake is called on another thread. None blocks but rpc_server_start (bind) and rpc_server_stop. */
@@ -28,6 +29,15 @@ struct rpc_server_options {
     size_t quota_bytes;        /* gRPC's buffers, for each kind of listener (TCP, Unix); 0 takes 128 MiB */
     int64_t deadline_ns_max;   /* a call with a later or without a deadline gets now + this; 0: no limit */
     int64_t body_ns_max;       /* how long a caller may take to send its message; 0 takes 30 s */
+
+    uint32_t calls_per_connection_max; /* told to clients, which then wait by themselves; 0 takes 128 */
+    int64_t keepalive_ns;              /* a quiet connection is pinged after this; 0 takes 2 min */
+    int64_t keepalive_timeout_ns;      /* and closed if it doesn't answer in this; 0 takes 20 s */
+    int64_t ping_interval_ns_min;      /* clients that ping a quiet connection more often are sent away; 0 takes 10 s */
+    int64_t connection_age_ns_max;     /* then a client is asked to connect anew, its calls go on; 0: no limit */
+    int64_t connection_idle_ns_max;    /* a connection without calls is closed after this; 0: no limit */
+    bool reflection;                   /* answer grpc.reflection.v1 and v1alpha */
+
     void (*wake)(void *owner); /* called on the gRPC thread: make the loop call rpc_server_receive */
     void *owner;
 };

@@ -15,13 +15,12 @@
 #include "adapters/grpc/rpc_library.h"
 
 enum {
-    WAITING_CALLS_BUSY = 16, /* requests kept outstanding for ExecuteFunction; more would cost in gRPC's tag lists */
+    WAITING_CALLS_BUSY =
+        16, /* requests kept outstanding for ExecuteFunction and SubmitFunction; more would cost in gRPC's tag lists */
     WAITING_CALLS_OTHER = 2,
     TICK_NS = 250 * 1000 * 1000,
     METADATA_BYTES_MAX = 16 * 1024,
-    STREAMS_MAX = 512,
     HANDSHAKE_MS_MAX = 5000,
-    PING_INTERVAL_MS_MIN = 5000,
 };
 
 static grpc_arg number_arg(const char *key, size_t value)
@@ -29,6 +28,12 @@ static grpc_arg number_arg(const char *key, size_t value)
     return (grpc_arg){ .type = GRPC_ARG_INTEGER,
                        .key = (char *)key,
                        .value.integer = value < INT_MAX ? (int)value : INT_MAX };
+}
+
+/* gRPC takes INT_MAX milliseconds for no limit; so does 0 here. */
+static grpc_arg time_arg(const char *key, int64_t ns)
+{
+    return number_arg(key, ns > 0 ? (size_t)((ns + 999999) / 1000000) : INT_MAX);
 }
 
 /* Compression is off: a small message could unpack to any size, past the memory quota. */
@@ -43,15 +48,25 @@ static grpc_server *door_create(const struct rpc_server_options *options)
         number_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1),
         number_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->deploy_bytes_max),
         number_arg(GRPC_ARG_MAX_METADATA_SIZE, METADATA_BYTES_MAX),
-        number_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_MAX),
+        number_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, options->calls_per_connection_max),
         number_arg(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_MS_MAX),
-        number_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, PING_INTERVAL_MS_MIN),
+        time_arg(GRPC_ARG_KEEPALIVE_TIME_MS, options->keepalive_ns),
+        time_arg(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options->keepalive_timeout_ns),
+        time_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, options->ping_interval_ns_min),
+        time_arg(GRPC_ARG_MAX_CONNECTION_AGE_MS, options->connection_age_ns_max),
+        time_arg(GRPC_ARG_MAX_CONNECTION_IDLE_MS, options->connection_idle_ns_max),
         number_arg(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
     };
     grpc_channel_args all = { .num_args = sizeof args / sizeof args[0], .args = args };
     grpc_server *server = grpc_server_create(&all, NULL);
     grpc_resource_quota_unref(quota);
     return server;
+}
+
+/* A method that isn't served is unknown, like any other that we don't have. */
+static bool method_served(const struct rpc_server *server, const struct rpc_method *method)
+{
+    return method->type != RPC_METHOD_REFLECT || server->options.reflection;
 }
 
 bool rpc_door_open(struct rpc_server *server, struct rpc_door *door, bool reads_body)
@@ -63,17 +78,22 @@ bool rpc_door_open(struct rpc_server *server, struct rpc_door *door, bool reads_
         return false;
     grpc_server_register_completion_queue(door->grpc, server->queue, NULL);
     for (size_t i = 0; i < RPC_METHOD_COUNT; i++) {
-        door->registered[i] = grpc_server_register_method(
-            door->grpc, rpc_methods[i].path, NULL,
-            reads_body ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE, 0);
+        if (!method_served(server, &rpc_methods[i]))
+            continue;
+        door->registered[i] = grpc_server_register_method(door->grpc, rpc_methods[i].path, NULL,
+                                                          rpc_body_comes_along(door, &rpc_methods[i])
+                                                              ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER
+                                                              : GRPC_SRM_PAYLOAD_NONE,
+                                                          0);
         if (!door->registered[i])
             return false;
     }
     grpc_server_start(door->grpc);
     server->doors_open++;
     for (size_t i = 0; i < RPC_METHOD_COUNT; i++) {
-        bool busy = rpc_methods[i].type == RPC_METHOD_REQUEST && rpc_methods[i].kind == RPC_EXECUTE;
-        for (int n = 0; n < (busy ? WAITING_CALLS_BUSY : WAITING_CALLS_OTHER); n++)
+        bool busy = rpc_methods[i].type == RPC_METHOD_REQUEST &&
+                    (rpc_methods[i].kind == RPC_EXECUTE || rpc_methods[i].kind == RPC_SUBMIT);
+        for (int n = 0; door->registered[i] && n < (busy ? WAITING_CALLS_BUSY : WAITING_CALLS_OTHER); n++)
             rpc_call_await(door, &rpc_methods[i]);
     }
     for (int n = 0; n < WAITING_CALLS_OTHER; n++)
@@ -95,6 +115,7 @@ static void answers_pop(struct rpc_server *server)
 static void shutdown_begin(struct rpc_server *server)
 {
     server->shutdown_begun = true;
+    rpc_reflect_end_all(server);
     for (size_t i = 0; i < RPC_DOOR_COUNT; i++)
         if (server->doors[i].grpc)
             grpc_server_shutdown_and_notify(server->doors[i].grpc, server->queue, &server->tag_shut);

@@ -9,12 +9,6 @@ struct walk {
     size_t fields_left;
 };
 
-struct field {
-    uint32_t number;
-    unsigned wire_type;
-    struct bytes value; /* of a length-delimited field */
-};
-
 static bool take_number(struct bytes *rest, uint64_t *ret_number)
 {
     uint64_t number = 0;
@@ -41,13 +35,13 @@ static bool take_bytes(struct bytes *rest, uint64_t length, struct bytes *ret_by
     return true;
 }
 
-static bool take_field(struct bytes *rest, struct field *ret_field)
+bool rpc_wire_next(struct bytes *rest, struct rpc_wire_field *ret_field)
 {
     uint64_t tag;
     uint64_t number;
     if (!take_number(rest, &tag) || tag > UINT32_MAX || tag >> 3 == 0)
         return false;
-    *ret_field = (struct field){ .number = (uint32_t)(tag >> 3), .wire_type = tag & 7 };
+    *ret_field = (struct rpc_wire_field){ .number = (uint32_t)(tag >> 3), .wire_type = tag & 7 };
     switch (ret_field->wire_type) {
     case PROTOBUF_C_WIRE_TYPE_VARINT:
         return take_number(rest, &number);
@@ -80,8 +74,8 @@ static enum rpc_wire walk_message(struct walk *walk, const ProtobufCMessageDescr
     if (depth > RPC_WIRE_DEPTH_MAX)
         return RPC_WIRE_TOO_DEEP;
     while (rest.length > 0) {
-        struct field field;
-        if (!take_field(&rest, &field))
+        struct rpc_wire_field field;
+        if (!rpc_wire_next(&rest, &field))
             return RPC_WIRE_MALFORMED;
         if (walk->fields_left-- == 0)
             return RPC_WIRE_TOO_MANY;

@@ -15,6 +15,15 @@ enum rpc_wire {
 
 enum { RPC_WIRE_DEPTH_MAX = 16 };
 
+struct rpc_wire_field {
+    uint32_t number;
+    unsigned wire_type; /* ProtobufCWireType */
+    struct bytes value; /* of a length-delimited or fixed-size field, a view */
+};
+
+/* Takes the next field off `rest`, which isn't empty. False if it is malformed. */
+bool rpc_wire_next(struct bytes *rest, struct rpc_wire_field *ret_field);
+
 /* Walks `message` and every embedded message that `type` knows. */
 enum rpc_wire rpc_wire_check(const ProtobufCMessageDescriptor *type, struct bytes message, size_t fields_max);
 

@@ -44,6 +44,8 @@
     X(STEAD_LOG_MESSAGES_TOTAL,              COUNTER,   COUNT,   "level",                        "Log records written, by level.") \
     X(STEAD_LOG_DROPPED_TOTAL,               COUNTER,   COUNT,   "",                             "Log records dropped by rate limits.") \
     X(STEAD_METRICS_SERIES_DROPPED_TOTAL,    COUNTER,   COUNT,   "metric",                       "New label sets refused by the series limit.") \
+    X(STEAD_CONFIG_LAST_RELOAD_SUCCESSFUL,  GAUGE,     COUNT,   "",                             "1 if the last reload of the configuration was taken over.") \
+    X(STEAD_CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS,GAUGE,     SECONDS, "",                             "When the configuration was last taken over, as a Unix time.") \
     X(STEAD_BUILD_INFO,                      GAUGE,     COUNT,   "version,revision,compiler",    "Build metadata, always 1.") \
     X(PROCESS_CPU_SECONDS_TOTAL,             COUNTER,   SECONDS, "",                             "Total user and system CPU time spent in seconds.") \
     X(PROCESS_RESIDENT_MEMORY_BYTES,         GAUGE,     COUNT,   "",                             "Resident memory size in bytes.") \

@@ -61,7 +61,7 @@ def channel_options(keepalive, more):
         ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
         ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 5000),  # the time for one attempt, in fact
         ("grpc.max_reconnect_backoff_ms", 2000),
     ]
     if milliseconds > 0:

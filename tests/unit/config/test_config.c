@@ -181,7 +181,7 @@ static void reports_all_problems_of_a_run(void **state)
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    config_check_print(&problems, out, true);
+    config_check_print(&problems, NULL, out, true);
     fclose(out);
     assert_non_null(strstr(text, "{\"ok\": false, \"problems\": [\"s.yaml:1:1: unknown key"));
     free(text);
@@ -190,16 +190,34 @@ static void reports_all_problems_of_a_run(void **state)
     assert_string_equal(problems.text[0], "/nonexistent/s.yaml: can't be read: No such file or directory");
 }
 
-static void tells_what_needs_a_restart(void **state)
+static void tells_what_a_reload_may_change(void **state)
 {
+    static const char first[] = "functions: {timeout: 5s}\nqueue: {groups: [{name: function.c, timeout: 9s}]}";
+    static const char second[] = "functions: {timeout: 6s}\nservice: {languages: [python, c]}\n"
+                                 "queue: {groups: [{name: function.c, timeout: 8s}]}";
+    static struct config_change changes[CONFIG_CHANGES_MAX];
     struct config old, new;
-    assert_true(load("", &none, &old));
-    assert_true(load("functions: {timeout: 5s}", &none, &new));
-    assert_true(config_reloadable(&old, &new, &problems));
+    assert_true(load(first, &none, &old));
+    assert_true(load(first, &none, &new));
+    assert_int_equal(config_changes(&old, &new, changes), 0);
     config_free(&new);
-    assert_true(load("service: {languages: [python, c]}", &none, &new));
-    assert_false(config_reloadable(&old, &new, &problems));
-    assert_string_equal(problems.text[0], "service.languages can't change while the service runs: restart it");
+    assert_true(load(second, &none, &new));
+    assert_int_equal(config_changes(&old, &new, changes), 3);
+    assert_string_equal(changes[0].path, "service.languages");
+    assert_false(changes[0].live);
+    assert_string_equal(changes[1].path, "functions.timeout");
+    assert_true(changes[1].live);
+    assert_string_equal(changes[1].from, "5s");
+    assert_string_equal(changes[1].to, "6s");
+    assert_string_equal(changes[2].path, "queue.groups");
+    assert_true(config_keep_started(&new, &old, &problems));
+    assert_int_equal(new.service_languages.count, 5);
+    assert_true(new.functions_timeout_ns == INT64_C(6000000000));
+    config_free(&new);
+    /* Fine as a file, but not beside a retention that can't change now. */
+    assert_true(load("grpc: {maxDeadline: 5m}\nresults: {retention: 10m}", &none, &new));
+    assert_false(config_keep_started(&new, &old, &problems));
+    assert_non_null(strstr(problems.text[0], "grpc.maxDeadline may not exceed results.retention"));
     config_free(&new);
     config_free(&old);
 }
@@ -271,6 +289,7 @@ static void generated_pages_are_fresh(void **state)
 {
     assert_fresh(config_page_print, STEAD_SOURCE_DIR "/docs/reference/config.md");
     assert_fresh(config_schema_print, STEAD_SOURCE_DIR "/docs/reference/config.schema.json");
+    assert_fresh(manifest_schema_print, STEAD_SOURCE_DIR "/docs/reference/manifest.schema.json");
 }
 
 int main(void)
@@ -281,7 +300,7 @@ int main(void)
         cmocka_unit_test(prefers_flags_to_environment_to_file),
         cmocka_unit_test(names_place_and_cure_of_each_problem),
         cmocka_unit_test(reports_all_problems_of_a_run),
-        cmocka_unit_test(tells_what_needs_a_restart),
+        cmocka_unit_test(tells_what_a_reload_may_change),
         cmocka_unit_test(reads_manifests),
         cmocka_unit_test(generated_pages_are_fresh),
     };

@@ -7,7 +7,7 @@
 #include "core/draw.h"
 #include "core/pool.h"
 
-enum { FUNCTIONS = 4, REQUESTS = 14, VERSIONS = 3 };
+enum { FUNCTIONS = 4, ELSEWHERE = 3, ROUTE = FUNCTIONS, REQUESTS = 14, VERSIONS = 3 };
 
 uint32_t drive_die(const struct drive *drive, uint64_t purpose, uint32_t sides)
 {
@@ -22,7 +22,11 @@ static uint64_t sequence_of(const struct drive *drive, uint32_t request)
 static struct input call(struct drive *drive)
 {
     struct input input = { .kind = INPUT_CALL, .blob = puppet_blob(drive->puppet) };
+    static const uint8_t kinds[] = { CALL_KIND_EXECUTE, CALL_KIND_EXECUTE, CALL_KIND_EXECUTE, CALL_KIND_SUBMIT,
+                                     CALL_KIND_AWAIT,   CALL_KIND_LOOK,    CALL_KIND_CANCEL,  CALL_KIND_CANCEL };
     uint32_t request = drive_die(drive, 10, REQUESTS);
+    input.as.call.kind = kinds[drive_die(drive, 32, 8)];
+    input.as.call.alias = drive_die(drive, 33, 10) == 0 ? ALIAS_UNKNOWN : ALIAS_LIVE;
     input.as.call.request = puppet_request(request);
     input.as.call.function = puppet_name(drive_die(drive, 11, FUNCTIONS));
     input.as.call.digest = drive_die(drive, 12, 16) == 0 ? 8 : 7;
@@ -37,7 +41,8 @@ static struct input delivery(struct drive *drive)
     uint32_t row = drive_die(drive, 14, core->functions.rows), request = drive_die(drive, 15, REQUESTS);
     const struct function *function = function_at(core, row);
     bool asked = function->outstanding > 0;
-    if (function->row.generation == 0 ||
+    bool pulls = function->owner == NOWHERE && function->row.state != FUNCTION_ELSEWHERE;
+    if (function->row.generation == 0 || (function->row.state != FUNCTION_FREE && !pulls) ||
         (!asked && core->deliveries.live + core->outstanding >= core->deliveries.rows)) {
         return (struct input){ .kind = INPUT_HEARD };
     }
@@ -52,6 +57,7 @@ static struct input delivery(struct drive *drive)
     input.as.delivery.budget_ns = drive_die(drive, 19, 3) * SECOND;
     input.as.delivery.stored_ns = (int64_t)(drive->puppet->now_ns - drive_die(drive, 20, 3) * SECOND);
     input.as.delivery.pending = drive_die(drive, 21, 4);
+    input.as.delivery.alias = drive_die(drive, 6, 8) == 0 ? (uint8_t)drive_die(drive, 7, 256) : ALIAS_LIVE;
     input.as.delivery.has_reply_to = drive_die(drive, 22, 2);
     return input;
 }
@@ -59,7 +65,13 @@ static struct input delivery(struct drive *drive)
 static struct input function_fact(struct drive *drive)
 {
     struct input input = { .kind = drive_die(drive, 23, 6) == 0 ? INPUT_FUNCTION_REMOVED : INPUT_FUNCTION_SET };
-    input.as.function.name = puppet_name(drive_die(drive, 24, FUNCTIONS));
+    uint32_t name = drive_die(drive, 24, FUNCTIONS + 1);
+    input.as.function.name = puppet_name(name);
+    input.as.function.elsewhere = name == ELSEWHERE;
+    input.as.function.of = name == ROUTE ? puppet_name(0) : (struct key){ 0 };
+    input.as.function.alias = (uint8_t)drive_die(drive, 57, 2);
+    input.as.function.weight = (uint8_t)drive_die(drive, 58, 101);
+    input.as.function.closing = (uint8_t)(drive_die(drive, 59, 10) == 0 ? 1 + drive_die(drive, 5, 2) : 0);
     input.as.function.version = puppet_version(drive_die(drive, 25, VERSIONS));
     input.as.function.timeout_ns = (1 + drive_die(drive, 26, 3)) * SECOND;
     input.as.function.keep_alive_ns = drive_die(drive, 27, 8) * SECOND;
@@ -100,6 +112,7 @@ struct input drive_completion(struct drive *drive, const struct effect *effect, 
     input.code = outcome == OUTCOME_REFUSED ? codes[drive_die(drive, 50, 5)] : 0;
     switch (effect->kind) {
     case EFFECT_PUBLISH_REQUEST:
+    case EFFECT_PUBLISH_CANCELLED:
     case EFFECT_PUBLISH_RESULT:
     case EFFECT_PUBLISH_DEAD:
         input.kind = INPUT_PUBLISHED;
@@ -110,6 +123,13 @@ struct input drive_completion(struct drive *drive, const struct effect *effect, 
         if (outcome == OUTCOME_DONE) {
             fill_result(drive, &input);
         }
+        break;
+    case EFFECT_FIND_REQUEST:
+        input.kind = INPUT_FOUND;
+        input.as.found.sequence = 100 + drive_die(drive, 56, REQUESTS) * 10;
+        break;
+    case EFFECT_REMOVE_REQUEST:
+        input.kind = INPUT_REMOVED;
         break;
     case EFFECT_LEDGER_GET:
     case EFFECT_LEDGER_PUT:
@@ -183,7 +203,7 @@ static struct input noise(struct drive *drive)
     struct input input = { .kind = (uint8_t)drive_die(drive, 70, INPUT_COUNT),
                            .outcome = (uint8_t)drive_die(drive, 71, 4) };
     if (input.kind == INPUT_CALL || input.kind == INPUT_DELIVERY || input.kind == INPUT_DRAIN ||
-        input.kind == INPUT_LINK_UP || input.kind == INPUT_FUNCTION_SET) {
+        input.kind == INPUT_LINK_UP || input.kind == INPUT_FUNCTION_SET || input.kind == INPUT_SETTING) {
         input.kind = INPUT_HEARD;
     }
     input.answers = draw(drive->seed, drive->step, DRAW_USER, 72) & draw(drive->seed, drive->step, DRAW_USER, 73);
@@ -208,10 +228,32 @@ static struct input link_fact(struct drive *drive)
     return (struct input){ .kind = INPUT_LINK_UP };
 }
 
+/* Of any request, or of one that is in hand just now. */
+static struct input cancel_heard(struct drive *drive)
+{
+    struct core *core = drive->puppet->core;
+    const struct delivery *row = delivery_at(core, drive_die(drive, 37, core->deliveries.rows));
+    struct input input = { .kind = INPUT_CANCEL_HEARD };
+    bool in_hand = row->row.state != DELIVERY_FREE && drive_die(drive, 38, 4) > 0;
+    input.as.cancel.request = in_hand ? row->request : puppet_request(drive_die(drive, 39, REQUESTS));
+    return input;
+}
+
+/* Any setting, to at most twice what it is in other tests. */
+static struct input setting(struct drive *drive)
+{
+    struct input input = { .kind = INPUT_SETTING, .as.setting.which = (uint8_t)drive_die(drive, 34, SETTING_COUNT) };
+    const uint64_t *values = (const uint64_t *)&puppet_settings;
+    uint64_t value = values[input.as.setting.which];
+    bool jitter = input.as.setting.which == SETTING_jitter;
+    input.as.setting.value = jitter ? drive_die(drive, 35, 4) : value / 4 + value * drive_die(drive, 35, 8) / 4;
+    return input;
+}
+
 static struct input rare(struct drive *drive)
 {
     struct input input = { .kind = INPUT_CLOCK };
-    switch (drive_die(drive, 91, 8)) {
+    switch (drive_die(drive, 91, 10)) {
     case 0:
     case 1:
         return link_fact(drive);
@@ -228,6 +270,10 @@ static struct input rare(struct drive *drive)
         return input;
     case 5:
         return (struct input){ .kind = INPUT_CALL_CANCELLED, .about = drive->calls[drive_die(drive, 94, DRIVE_NOTES)] };
+    case 6:
+        return drive_die(drive, 36, 4) == 0 ? setting(drive) : cancel_heard(drive);
+    case 7:
+        return cancel_heard(drive);
     default:
         return noise(drive);
     }

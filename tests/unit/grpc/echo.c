@@ -52,9 +52,11 @@ static int serve(int count, char **addresses)
 {
     int event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     char error[256];
-    struct rpc_server_options options = {
-        .listen = (const char *const *)addresses, .listen_count = (size_t)count, .wake = wake, .owner = &event_fd
-    };
+    struct rpc_server_options options = { .listen = (const char *const *)addresses,
+                                          .listen_count = (size_t)count,
+                                          .reflection = true,
+                                          .wake = wake,
+                                          .owner = &event_fd };
     struct rpc_server *server = rpc_server_start(&options, error, sizeof error);
     if (!server) {
         fprintf(stderr, "%s\n", error);

@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -121,7 +123,9 @@ void fixture_handle(struct fixture *fixture)
         } else {
             fixture->received++;
             fixture->deadline_left_ns = request->deadline_ns == INT64_MAX ? INT64_MAX : request->deadline_ns - now_ns();
-            if (request->kind == RPC_EXECUTE)
+            if (fixture->answer)
+                fixture->answer(fixture, request);
+            else if (request->kind == RPC_EXECUTE)
                 execute(fixture, request);
             else
                 answer_functions(fixture, request);
@@ -176,6 +180,35 @@ struct rpc_reply *fixture_call_bytes(struct fixture *fixture, const char *path, 
 {
     assert_true(rpc_client_start(fixture->client, path, message, 0, NULL));
     return fixture_wait(fixture, NULL);
+}
+
+struct errand {
+    void *(*work)(void *);
+    void *argument;
+    void *result;
+    _Atomic bool done;
+};
+
+static void *errand_run(void *argument)
+{
+    struct errand *errand = argument;
+    errand->result = errand->work(errand->argument);
+    atomic_store(&errand->done, true);
+    return NULL;
+}
+
+void *fixture_meanwhile(struct fixture *fixture, void *(*work)(void *), void *argument)
+{
+    struct errand errand = { .work = work, .argument = argument };
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, errand_run, &errand), 0);
+    for (int step = 0; step < STEPS_MAX && !atomic_load(&errand.done); step++) {
+        fixture_handle(fixture);
+        nanosleep(&(struct timespec){ .tv_nsec = STEP_NS }, NULL);
+    }
+    assert_true(atomic_load(&errand.done));
+    pthread_join(thread, NULL);
+    return errand.result;
 }
 
 uint32_t fixture_in_flight(struct fixture *fixture)

@@ -14,7 +14,11 @@
 
 enum { FIXTURE_HELD_MAX = 1024 };
 
+struct fixture;
+typedef void fixture_answer(struct fixture *fixture, const struct rpc_request *request);
+
 struct fixture {
+    fixture_answer *answer; /* if set, it answers all requests, and the names above mean nothing */
     struct rpc_server *server;
     struct rpc_client *client;
     sem_t woken;
@@ -39,6 +43,8 @@ void fixture_start_call(struct fixture *fixture, const char *name, struct bytes 
 /* One call from start to end. */
 struct rpc_reply *fixture_call(struct fixture *fixture, const char *name, struct bytes data, int64_t timeout_ns);
 struct rpc_reply *fixture_call_bytes(struct fixture *fixture, const char *path, struct bytes message);
+/* Runs `work` on a thread of its own, and handles requests here until it returns, at most 10 s: for blocking calls. */
+void *fixture_meanwhile(struct fixture *fixture, void *(*work)(void *), void *argument);
 uint32_t fixture_in_flight(struct fixture *fixture);
 
 #define assert_bytes_text(bytes, text) assert_true(bytes_equal_text(bytes, text))

@@ -1,0 +1,9 @@
+/* `stead instance ls`: the live instances. */
+#ifndef STEAD_CLI_INSTANCES_H
+#define STEAD_CLI_INSTANCES_H
+
+#include "cli/command.h"
+
+int instance_ls_run(const struct arguments *arguments);
+
+#endif

@@ -1,0 +1,3 @@
+module stead.dev/sdk
+
+go 1.22
