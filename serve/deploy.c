@@ -213,10 +213,8 @@ static bool function_shape(struct deploy_job *job)
     const struct record version = job->record;
     bool first = job->before.name[0] == '\0', live = strcmp(job->to.name, "live") == 0;
     if (first) {
-        struct record_alias all = job->to;
-        snprintf(all.name, sizeof all.name, "live");
-        record_place_alias(&job->record, &all);
-        job->record.aliases[0] = all;
+        job->record.aliases[0] = job->to;
+        snprintf(job->record.aliases[0].name, sizeof job->record.aliases[0].name, "live");
     } else {
         job->record = job->before;
         if (live && job->to.count == 1) {

@@ -51,6 +51,16 @@ static void instance_signalled(void *owner)
     instance_feed(instance, &drain);
 }
 
+/* What others are to know of us, and functions that are to go: more often than the tick while there is something. */
+static void instance_housekeeping(void *owner)
+{
+    struct instance *instance = owner;
+    registry_tick(instance);
+    if (removal_tick(instance) || instance->registry_due_ns != 0) {
+        loop_timer_arm(instance->housekeeping, HOUSEKEEPING_NS);
+    }
+}
+
 static void instance_tick(void *owner)
 {
     struct instance *instance = owner;
@@ -67,16 +77,6 @@ static void instance_tick(void *owner)
             provision_sample_clock(instance);
             jobs_sweep(instance);
         }
-    }
-}
-
-/* What others are to know of us, and functions that are to go: more often than the tick while there is something. */
-static void instance_housekeeping(void *owner)
-{
-    struct instance *instance = owner;
-    registry_tick(instance);
-    if (removal_tick(instance) || instance->registry_due_ns != 0) {
-        loop_timer_arm(instance->housekeeping, HOUSEKEEPING_NS);
     }
 }
 
