@@ -128,6 +128,11 @@ void config_schema_print(FILE *out);
 /* docs/reference/config.md */
 void config_page_print(FILE *out);
 
+/* What function.languages.<language>.version asks for, "" if nothing; and whether the line that a tool says of itself,
+ * such as "go version go1.19.8 linux/amd64", names that version or one below it (1.19 names 1.19.8, not 1.190). */
+const char *config_language_version(const struct config *config, const char *language);
+bool config_version_named(const char *line, const char *version);
+
 /* True if it is a key or another spelling of one, as --set takes it; otherwise ret_near is the nearest one or "". */
 enum { CONFIG_NEAR_BYTES = 128 };
 bool config_path_known(const char *path, char ret_near[CONFIG_NEAR_BYTES]);
