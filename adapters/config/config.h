@@ -167,7 +167,7 @@ struct manifest {
  * content, and calls manifest_inherit() once it knows the language. */
 bool manifest_load_text(const char *text, size_t length, const char *name, const struct config *defaults,
                         struct manifest *ret_manifest, struct config_problems *problems);
-/* Sets what the manifest does not give: from the queue group of the language, else from functions.*. May be repeated. */
+/* Sets what the manifest does not give: from the queue group of the language, else from functions.*. Repeatable. */
 void manifest_inherit(struct manifest *manifest, const struct config *defaults, const char *language);
 void manifest_free(struct manifest *manifest);
 void manifest_schema_print(FILE *out);

@@ -1,4 +1,4 @@
-/* Every key of the service has a row: a good value, one below and one above what is allowed, and one of another kind. */
+/* Every key of the service has a row: a good value, one below and one above what is allowed, one of another kind. */
 #include "adapters/config/config.h"
 #include "adapters/config/config_internal.h"
 

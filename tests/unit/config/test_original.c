@@ -215,7 +215,7 @@ static void refuses_what_has_no_answer(void **state)
         { "nats: {tls: {cert: /a.pem}}", "nats.tls.cert and nats.tls.key belong together" },
         { "queue: {groups: 5}", "s.yaml:1:17: queue.groups must be a list of queue groups, each with a name" },
         { "queue: {groups: [5]}", "s.yaml:1:18: queue.groups: each entry is a mapping such as {name: function.go" },
-        { "queue: {groups: [{maxAge: 1h}]}", ": queue.groups[0]: name \"\": write function.<language>, with bin" },
+        { "queue: {groups: [{maxAge: 1h}]}", "queue.groups[0] has no name: write name: function.<language>" },
         { "queue: {groups: [{name: go}]}", "s.yaml:1: queue.groups[0]: name \"go\": write function.<language>" },
         { "queue: {groups: [{name: function.c}, {name: function.c}]}",
           "s.yaml:1: queue.groups[1]: \"function.c\" has" },
