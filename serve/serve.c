@@ -237,6 +237,11 @@ static void find_toolchains(struct instance *instance)
         if (toolchain.available) {
             log_info("system.plugin", "language served", LOG_TEXT("language", build_language_name(language)),
                      LOG_TEXT("toolchain", toolchain.version));
+            const char *wanted = config_language_version(instance->config, build_language_name(language));
+            if (!config_version_named(toolchain.version, wanted)) {
+                log_warn("system.plugin", "toolchain of another version", LOG_TEXT("wanted", wanted),
+                         LOG_TEXT("toolchain", toolchain.version));
+            }
         } else {
             log_warn("system.plugin", "language not served", LOG_TEXT("language", build_language_name(language)),
                      LOG_TEXT("reason", toolchain.problem));

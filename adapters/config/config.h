@@ -128,6 +128,11 @@ void config_schema_print(FILE *out);
 /* docs/reference/config.md */
 void config_page_print(FILE *out);
 
+/* What function.languages.<language>.version asks for, "" if nothing; and whether the line that a tool says of itself,
+ * such as "go version go1.19.8 linux/amd64", names that version or one below it (1.19 names 1.19.8, not 1.190). */
+const char *config_language_version(const struct config *config, const char *language);
+bool config_version_named(const char *line, const char *version);
+
 /* True if it is a key or another spelling of one, as --set takes it; otherwise ret_near is the nearest one or "". */
 enum { CONFIG_NEAR_BYTES = 128 };
 bool config_path_known(const char *path, char ret_near[CONFIG_NEAR_BYTES]);
@@ -162,7 +167,7 @@ struct manifest {
  * content, and calls manifest_inherit() once it knows the language. */
 bool manifest_load_text(const char *text, size_t length, const char *name, const struct config *defaults,
                         struct manifest *ret_manifest, struct config_problems *problems);
-/* Sets what the manifest does not give: from the queue group of the language, else from functions.*. May be repeated. */
+/* Sets what the manifest does not give: from the queue group of the language, else from functions.*. Repeatable. */
 void manifest_inherit(struct manifest *manifest, const struct config *defaults, const char *language);
 void manifest_free(struct manifest *manifest);
 void manifest_schema_print(FILE *out);

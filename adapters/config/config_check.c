@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+enum { URL_BYTES_MAX = 255 };
+
 static void at_most(const struct config *config, struct config_problems *problems, int64_t small,
                     const char *small_path, int64_t large, const char *large_path, const char *why)
 {
@@ -33,19 +35,52 @@ static void check_addresses(const struct config *config, struct config_problems 
     }
 }
 
-static void check_versions(const struct config *config, struct config_problems *problems)
+const char *config_language_version(const struct config *config, const char *language)
 {
     const struct {
         const char *language, *version;
-    } rows[] = { { "bin", config->language_version_bin },
-                 { "c", config->language_version_c },
+    } rows[] = { { "c", config->language_version_c },
                  { "go", config->language_version_go },
                  { "js", config->language_version_js },
-                 { "python", config->language_version_python } };
+                 { "python", config->language_version_python },
+                 { "bin", config->language_version_bin } };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (strspn(rows[i].version, "0123456789.") != strlen(rows[i].version)) {
+        if (strcmp(rows[i].language, language) == 0) {
+            return rows[i].version;
+        }
+    }
+    return "";
+}
+
+static bool is_version(char c)
+{
+    return (c >= '0' && c <= '9') || c == '.';
+}
+
+bool config_version_named(const char *line, const char *version)
+{
+    size_t length = strlen(version);
+    if (length == 0) {
+        return true;
+    }
+    for (const char *at = strstr(line, version); at != NULL; at = strstr(at + 1, version)) {
+        bool begins = at == line || !is_version(at[-1]);
+        bool ends = !is_version(at[length]) || at[length] == '.';
+        if (begins && ends) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_versions(const struct config *config, struct config_problems *problems)
+{
+    static const char *const languages[] = { "c", "go", "js", "python" };
+    for (size_t i = 0; i < sizeof languages / sizeof languages[0]; i++) {
+        const char *version = config_language_version(config, languages[i]);
+        if (strspn(version, "0123456789.") != strlen(version)) {
             config_problem(problems, "function.languages.%s.version: \"%.40s\": write a version such as 1.2",
-                           rows[i].language, rows[i].version);
+                           languages[i], version);
         }
     }
     if (*config->language_version_bin != '\0') {
@@ -64,6 +99,10 @@ static void check_name(const struct config *config, struct config_problems *prob
     }
     if (*config->nats_url == '\0') {
         config_problem(problems, "nats.url is empty: write a server such as nats://127.0.0.1:4222");
+    }
+    if (strlen(config->nats_url) > URL_BYTES_MAX) {
+        config_problem(problems, "nats.url: the list is over %d bytes: name fewer servers, the broker tells the others",
+                       URL_BYTES_MAX);
     }
     if (*config->store_directory == '\0') {
         config_problem(problems, "store.directory is empty: name a folder");

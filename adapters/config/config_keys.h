@@ -89,19 +89,23 @@
     X(INTEGER,   "runtime.longLived.maxInstances",        long_lived_instances_max,       "64",             "1",     "1024",      "",               RESTART, "Long-lived functions that this instance runs at once.")
 
 #define MANIFEST_KEYS(X) \
-    X(CHOICE,   "apiVersion",       api_version,   "stead/v1", "",    "",     "stead/v1", LIVE, "Version of this form.") \
-    X(CHOICE,   "kind",             kind,          "Function", "",    "",     "Function", LIVE, "What the file describes.") \
-    X(STRING,   "metadata.name",    name,          "",         "",    "",     "",         LIVE, "The function's name, ^[a-z][a-z0-9_-]{0,62}$; the folder's name when absent.") \
-    X(PAIRS,    "metadata.labels",  labels,        "",         "",    "",     "",         LIVE, "Marks of your own, such as team: search. Shown with the function; they steer nothing.") \
-    X(STRING,   "spec.language",    language,      "",         "",    "",     "",         LIVE, "bin, c, go, js or python; found by content when absent.") \
-    X(WORDS,    "spec.command",     command,       "",         "",    "",     "",         LIVE, "Program and arguments of a prebuilt executable (language bin), relative to the folder.") \
-    X(DURATION, "spec.timeout",     timeout_ns,    "30s",      "1ms", "1h",   "",         LIVE, "Longest execution of one attempt.") \
-    X(INTEGER,  "spec.maxRetries",  retries_max,   "3",        "0",   "100",  "",         LIVE, "Attempts after the first that failed.") \
-    X(INTEGER,  "spec.concurrency", concurrency,   "1",        "1",   "1024", "",         LIVE, "Invocations that one worker runs at once.") \
-    X(INTEGER,  "spec.maxWorkers",  workers_max,   "8",        "1",   "1024", "",         LIVE, "Worker processes on one instance.") \
-    X(DURATION, "spec.keepAlive",   keep_alive_ns, "10m",      "0",   "168h", "",         LIVE, "How long an idle worker stays warm.") \
-    X(SIZE,     "spec.memory",      memory_bytes,  "512Mi",    "0",   "1Ti",  "",         LIVE, "Memory limit of one worker; 0 is none.") \
-    X(PAIRS,    "spec.env",         env,           "",         "",    "",     "",         LIVE, "Environment variables of the worker.")
+    X(CHOICE,   "apiVersion",                       api_version,              "stead/v1", "",      "",     "stead/v1", LIVE, "Version of this form.") \
+    X(CHOICE,   "kind",                             kind,                     "Function", "",      "",     "Function", LIVE, "What the file describes.") \
+    X(STRING,   "metadata.name",                    name,                     "",         "",      "",     "",         LIVE, "The function's name, ^[a-z][a-z0-9_-]{0,62}$; the folder's name when absent.") \
+    X(PAIRS,    "metadata.labels",                  labels,                   "",         "",      "",     "",         LIVE, "Marks of your own, such as team: search. They are checked and steer nothing.") \
+    X(STRING,   "spec.language",                    language,                 "",         "",      "",     "",         LIVE, "bin, c, go, js or python; found by content when absent.") \
+    X(WORDS,    "spec.command",                     command,                  "",         "",      "",     "",         LIVE, "Program and arguments of a prebuilt executable (language bin), relative to the folder.") \
+    X(DURATION, "spec.timeout",                     timeout_ns,               "30s",      "1ms",   "1h",   "",         LIVE, "Longest execution of one attempt.") \
+    X(INTEGER,  "spec.maxRetries",                  retries_max,              "3",        "0",     "100",  "",         LIVE, "Attempts after the first that failed.") \
+    X(INTEGER,  "spec.concurrency",                 concurrency,              "1",        "1",     "1024", "",         LIVE, "Invocations that one worker runs at once.") \
+    X(INTEGER,  "spec.maxWorkers",                  workers_max,              "8",        "1",     "1024", "",         LIVE, "Worker processes on one instance.") \
+    X(DURATION, "spec.keepAlive",                   keep_alive_ns,            "10m",      "0",     "168h", "",         LIVE, "How long an idle worker stays warm.") \
+    X(SIZE,     "spec.memory",                      memory_bytes,             "512Mi",    "0",     "1Ti",  "",         LIVE, "Memory limit of one worker; 0 is none.") \
+    X(BOOL,     "spec.longLived.enabled",           long_lived,               "true",     "",      "",     "",         LIVE, "Keep state between events. This version refuses such functions.") \
+    X(DURATION, "spec.longLived.stateSyncInterval", long_lived_state_sync_ns, "30s",      "100ms", "24h",  "",         LIVE, "Time between two saves of the state.") \
+    X(DURATION, "spec.longLived.recoveryTimeout",   long_lived_recovery_ns,   "5m",       "1s",    "24h",  "",         LIVE, "Time within which its maxRetries recoveries count together.") \
+    X(INTEGER,  "spec.longLived.maxRetries",        long_lived_retries_max,   "3",        "0",     "100",  "",         LIVE, "Recoveries before it counts as failed.") \
+    X(PAIRS,    "spec.env",                         env,                      "",         "",      "",     "",         LIVE, "Environment variables of the worker.")
 /* clang-format on */
 
 #endif

@@ -33,11 +33,15 @@ static void name_group(const struct config_groups *groups, size_t index, struct 
 {
     struct config_group *group = &groups->items[index];
     enum cloudevents_language language;
-    const char *place = given(group, "name") ? origin_of(group, "name")->where : "";
+    const char *place = origin_of(group, "name")->where;
     const char *word = group->name;
     bool prefixed = strncmp(word, "function.", 9) == 0;
     word += prefixed ? 9 : 0;
     group->language = strcmp(word, "javascript") == 0 ? "js" : word;
+    if (place == NULL) {
+        config_problem(problems, "queue.groups[%zu] has no name: write name: function.<language>", index);
+        return;
+    }
     if (!prefixed || !cloudevents_language_find(bytes_of(group->language), &language)) {
         config_problem(
             problems, "%s: queue.groups[%zu]: name \"%.60s\": write function.<language>, with bin, c, go, js or python",

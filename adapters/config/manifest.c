@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { LABEL_BYTES_MAX = 63 };
+
 static bool given(const struct config_table *table, const struct config_origin *origins, const char *path)
 {
     const struct config_key *key = config_key_find(table, path);
@@ -70,6 +72,39 @@ static bool variable_name_valid(const char *name)
     return true;
 }
 
+static bool label_valid(const char *text, bool empty_allowed)
+{
+    size_t length = strlen(text);
+    return length <= LABEL_BYTES_MAX && (length > 0 || empty_allowed) &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./") == length;
+}
+
+static void check_labels(const struct manifest *manifest, const char *name, struct config_problems *problems)
+{
+    for (size_t i = 0; i < manifest->labels.count; i++) {
+        const struct config_pair *label = &manifest->labels.items[i];
+        if (!label_valid(label->name, false) || !label_valid(label->value, true)) {
+            config_problem(problems,
+                           "%s: metadata.labels: \"%.40s: %.40s\": use letters, digits and - _ . /, at most %d in each",
+                           name, label->name, label->value, LABEL_BYTES_MAX);
+        }
+    }
+}
+
+static void check_long_lived(const struct manifest *manifest, const char *name, struct config_problems *problems)
+{
+    for (size_t i = 0; manifest->long_lived && i < manifest_table.count; i++) {
+        const char *path = manifest_table.keys[i].path;
+        if (strncmp(path, "spec.longLived.", 15) == 0 && given(&manifest_table, manifest->book->origins, path)) {
+            config_problem(problems,
+                           "%s: spec.longLived: long-lived functions can't be deployed yet: remove the section, or say "
+                           "enabled: false",
+                           name);
+            return;
+        }
+    }
+}
+
 static void manifest_check(const struct manifest *manifest, const char *name, struct config_problems *problems)
 {
     enum cloudevents_language language;
@@ -86,6 +121,8 @@ static void manifest_check(const struct manifest *manifest, const char *name, st
         config_problem(problems, "%s: spec.language: \"%.40s\" is not one of bin, c, go, js, python", name,
                        manifest->language);
     }
+    check_long_lived(manifest, name, problems);
+    check_labels(manifest, name, problems);
     for (size_t i = 0; i < manifest->env.count; i++) {
         const char *variable = manifest->env.items[i].name;
         if (variable == NULL || !variable_name_valid(variable) || strncmp(variable, "STEAD_", 6) == 0) {

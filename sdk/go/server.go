@@ -23,6 +23,7 @@ const (
 	aheadMax         = 3 // calls that a host sends beyond a concurrency of 1
 	errorTextMax     = 8192
 	typeNameBytesMax = 128
+	readOnAfter      = time.Millisecond
 )
 
 var (
@@ -40,8 +41,8 @@ type openCall struct {
 	cancelled bool
 }
 
-// server is the process's side of pipe/1. One goroutine reads at a time. The one that reads a call runs it and starts
-// another one to read on, so that a call is never handed from goroutine to goroutine on its way to the function.
+// server is the process's side of pipe/1. One goroutine reads at a time. The one that reads a call runs it, while another
+// one reads on, so that a call is never handed from goroutine to goroutine on its way to the function.
 type server struct {
 	function    Function
 	channel     *pipe.Channel
@@ -126,15 +127,26 @@ func (s *server) read() {
 			s.lost(err)
 		}
 		if frame.Type == pipe.Call {
-			if c := s.take(frame); c != nil {
-				go s.read()
-				s.run(c)
+			if c := s.take(frame); c != nil && !s.runAndReadOn(c) {
 				return
 			}
 			continue
 		}
 		s.other(frame)
 	}
+}
+
+// runAndReadOn runs a call on this goroutine while another one reads, and says whether this one shall read on. With one
+// call at a time the other one is started only if the function takes long: waking a thread costs more than most calls.
+func (s *server) runAndReadOn(c *openCall) bool {
+	if s.concurrency > 1 {
+		go s.read()
+		s.run(c)
+		return false
+	}
+	other := time.AfterFunc(readOnAfter, s.read)
+	s.run(c)
+	return other.Stop()
 }
 
 func (s *server) lost(err error) {

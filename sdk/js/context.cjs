@@ -1,6 +1,6 @@
 'use strict';
-// What is known about a running call. The signal, its controller and the deadline's timer are made when the function first
-// asks for the signal, since most never do.
+// What is known about a running call. The signal, its controller and the deadline's timer are made when the function
+// first asks for the signal, since most never do.
 
 class Context {
   #entries;

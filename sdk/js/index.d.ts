@@ -77,8 +77,8 @@ export interface FunctionObject<Data = any> {
 }
 
 /**
- * A function that lives long and keeps state: one event at a time, and its state is saved between them. Declared here so
- * that code can be written against it; this version of Stead does not run it yet, and serve() says so.
+ * A function that lives long and keeps state: one event at a time, and its state is saved between them. Declared here
+ * so that code can be written against it; this version of Stead does not run it yet, and serve() says so.
  */
 export interface LongLivedFunction<Data = any> {
   initialize(ctx: Context): void | Promise<void>;
@@ -93,8 +93,8 @@ export interface LongLivedFunction<Data = any> {
 
 export interface ServeOptions {
   /**
-   * Calls that may run at once in one process, 1 to 65535; default 1. For functions that mostly await. `spec.concurrency`
-   * of stead.yaml bounds it.
+   * Calls that may run at once in one process, 1 to 65535; default 1. For functions that mostly await.
+   * `spec.concurrency` of stead.yaml bounds it.
    */
   concurrency?: number;
   /** Only these errors are tried again; all others are then permanent. */
@@ -102,8 +102,8 @@ export interface ServeOptions {
 }
 
 /**
- * Serves calls until Stead says stop. Optional: a module may as well export its function, and `concurrency` and `retryOn`
- * beside it.
+ * Serves calls until Stead says stop. Optional: a module may as well export its function, and `concurrency` and
+ * `retryOn` beside it.
  */
 export function serve<Data = any>(
   handler: Handler<Data> | FunctionObject<Data> | LongLivedFunction<Data>, options?: ServeOptions): void;

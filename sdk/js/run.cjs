@@ -1,8 +1,8 @@
 'use strict';
-// node run.cjs ENTRY: loads a function's module and serves what it exports, unless it calls serve() itself. This is how Stead
-// starts functions. It is CommonJS since that spares a function in CommonJS the loader of ES modules: 6 of 32 ms.
+// node run.cjs ENTRY: loads a function's module and serves what it exports, unless it calls serve() itself. This is how
+// Stead starts functions. It is CommonJS since that spares a function in CommonJS the loader of ES modules: 6 of 32 ms.
 const path = require('path');
-const { EXIT_USAGE, host } = require('./serve.cjs');
+const { EXIT_USAGE, UsageError, host } = require('./serve.cjs');
 
 /** Whether Node takes a .js file for an ES module: "type" of the nearest package.json says so. */
 function isModule(file) {
@@ -36,18 +36,22 @@ async function load(file) {
 const serves = (value) => typeof value === 'function' || typeof value?.execute === 'function' ||
   typeof value?.process === 'function';
 
-/** The function among a module's exports: the default, the only one, or the one with the deployed name. */
-function choose(exported, file) {
+/** The function among a module's exports: the default, the only one, or the one with the name that was deployed. */
+async function choose(exported, file, server) {
   if (serves(exported)) return exported;
   if (serves(exported?.default)) return exported.default;
   const found = Object.entries(exported ?? {}).filter(([, value]) => serves(value));
-  const plain = (name) => name.replace(/[-_]/g, '').toLowerCase();
-  const wanted = plain(process.env.STEAD_FUNCTION ?? '');
-  const named = found.length > 1 ? found.filter(([name]) => plain(name) === wanted) : found;
-  if (named.length === 1) return named[0][1];
+  if (found.length === 1) return found[0][1];
+  const plain = (name) => name.replace(/[^a-zA-Z0-9]/g, '').toLowerCase();
+  if (found.length > 1) {
+    await server.configured();
+    const wanted = plain(server.about.function.split('/').pop());
+    const named = found.filter(([name]) => plain(name) === wanted);
+    if (named.length === 1) return named[0][1];
+  }
   const names = found.map(([name]) => name).join(', ') || 'none';
-  throw Object.assign(new Error(`${file} must export one function, or call serve() of @stead/sdk; found: ${names}`),
-    { usage: true });
+  const name = path.basename(file);
+  throw new UsageError(`${name} must export one function, or call serve() of @stead/sdk; found: ${names}`);
 }
 
 async function main(entry) {
@@ -57,11 +61,11 @@ async function main(entry) {
     process.argv.splice(1, 2, file);
     const exported = await load(file);
     if (server.handler === undefined) {
-      const handler = choose(exported, file);
+      const handler = await choose(exported, file, server);
       server.offer(handler, { concurrency: exported.concurrency, retryOn: exported.retryOn });
     }
   } catch (error) {
-    server.refuse(error, error?.usage || error instanceof TypeError && !error.stack.includes(entry) ? EXIT_USAGE : 1);
+    server.refuse(error, error instanceof UsageError ? EXIT_USAGE : 1);
   }
 }
 

@@ -1,11 +1,11 @@
 'use strict';
-// The process's side of pipe/1: a socket over fd 3, the handshake, and calls until STOP. The event loop stays free, so calls
-// overlap, CANCEL and PING are heard while a function awaits, and its own timers and sockets go on between calls.
+// The process's side of pipe/1: a socket over fd 3, the handshake, and calls until STOP. The event loop stays free, so
+// calls overlap, CANCEL and PING are heard while a function awaits, and its own timers and sockets go on between calls.
 //
-// HELLO can be sent before the function's module is loaded (run.cjs does), so that the host's answer is here when it is;
-// READY then says how many calls it takes. With one at a time, further ones wait here in the order of their frames.
+// HELLO can be sent before the function's module is loaded (run.cjs does), so that the host's answer is there by then;
+// READY says how many calls it takes. With one at a time, further ones wait here in the order of their frames.
 //
-// Frames are written at once, past the socket, unless that one still has bytes queued: half the cost of a socket's write().
+// Frames are written at once, past the socket, unless that one still has bytes queued: a third of the round trip less.
 // A protocol error ends the process with status 65, the end of fd 3 with 0.
 const fs = require('fs');
 const { Socket } = require('net');
@@ -18,6 +18,9 @@ const CHANNEL = 3, EXIT_USAGE = 64, EXIT_PROTOCOL = 65;
 const AHEAD_MAX = 3; // calls that the host may send before their turn
 const CONCURRENCY_MAX = 65535, LOG_FIELDS_MAX = 64, TEXT_BYTES_MAX = 8192;
 const HOST = Symbol.for('@stead/sdk host'); // the one Server of this process, whichever copy of the package made it
+
+/** The function's author used this package wrongly: the text says it all, without a stack. */
+class UsageError extends TypeError {}
 
 function complain(text) {
   try {
@@ -100,6 +103,7 @@ class Server {
     this.waiting = []; // those of them that have not begun
     this.running = 0;
     this.stopping = false;
+    this.onConfigured = () => {};
     this.channel = new Channel((received) => this.take(received));
     const hello = { ':pipe': '1', ':sdk': `stead-js/${version}`, ':language': 'js', ':concurrency': '1',
       ':features': 'ahead' };
@@ -110,7 +114,7 @@ class Server {
 
   /** Takes the handler that is to be served. */
   offer(handler, options = {}) {
-    if (this.handler !== undefined) throw new TypeError('serve() was called twice; a process serves one function');
+    if (this.handler !== undefined) throw new UsageError('serve() was called twice; a process serves one function');
     this.handler = handlerOf(handler, options);
     this.concurrency = concurrencyOf(options.concurrency ?? handler.concurrency ?? 1);
     if (this.phase !== TYPE.CONFIG) this.initialise();
@@ -124,7 +128,13 @@ class Server {
     this.resultMax = Math.min(Number(config.get(':result-bytes-max') ?? frameMax - 8), frameMax - 8);
     this.about = { function: config.get(':function') || 'js/function', version: config.get(':version') ?? '' };
     this.phase = TYPE.READY;
+    this.onConfigured();
     if (this.handler !== undefined) this.initialise();
+  }
+
+  /** Resolves when the host has said which function this is. */
+  async configured() {
+    if (this.phase === TYPE.CONFIG) await new Promise((resolve) => { this.onConfigured = resolve; });
   }
 
   async initialise() {
@@ -173,7 +183,8 @@ class Server {
         break;
       default:
         if (!(received.flags & OPTIONAL)) {
-          die(`the host sent a frame of type 0x${received.type.toString(16).padStart(2, '0')}, which has no place here`);
+          const type = received.type.toString(16).padStart(2, '0');
+          die(`the host sent a frame of type 0x${type}, which has no place here`);
         }
         readBlock(received.header);
     }
@@ -299,7 +310,7 @@ function handlerOf(handler, options) {
   const { retryOn } = options;
   if (typeof handler === 'function') {
     if (/^class\b/.test(Function.prototype.toString.call(handler))) {
-      throw new TypeError('serve() takes a function or an object; for a class, serve(new ' + handler.name + '())');
+      throw new UsageError('serve() takes a function or an object; for a class, serve(new ' + handler.name + '())');
     }
     return { execute: handler, name: handler.name === 'default' ? undefined : handler.name || undefined, retryOn };
   }
@@ -308,20 +319,20 @@ function handlerOf(handler, options) {
     return { execute: bound('execute'), initialize: bound('initialize'), stop: bound('stop'), retryOn };
   }
   if (typeof handler?.process === 'function') {
-    throw new TypeError('this version of Stead does not run functions that keep state (process, getState, ...) yet');
+    throw new UsageError('this version of Stead does not run functions that keep state (process, getState, ...) yet');
   }
-  throw new TypeError('serve() takes a function f(event, ctx), or an object with execute(event, ctx)');
+  throw new UsageError('serve() takes a function f(event, ctx), or an object with execute(event, ctx)');
 }
 
 function concurrencyOf(value) {
   if (!Number.isInteger(value) || value < 1 || value > CONCURRENCY_MAX) {
-    throw new TypeError(`concurrency must be a whole number from 1 to ${CONCURRENCY_MAX}, not ${value}`);
+    throw new UsageError(`concurrency must be a whole number from 1 to ${CONCURRENCY_MAX}, not ${value}`);
   }
   return value;
 }
 
-/** As big integers: Node's realpath() looks at the numbers of the last plain stat, and stops early if that was a socket's
- * (seen on 20.20: modules behind symbolic links were then loaded twice). */
+/** As big integers: Node's realpath() looks at the numbers of the last plain stat, and stops early if that was of a
+ * socket (seen on 20.20: modules behind symbolic links were then loaded twice). */
 function channelIsThere() {
   try {
     return fs.fstatSync(CHANNEL, { bigint: true }).isSocket();
@@ -346,4 +357,4 @@ function serve(handler, options) {
   host().offer(handler, options);
 }
 
-module.exports = { EXIT_USAGE, host, serve };
+module.exports = { EXIT_USAGE, UsageError, host, serve };

@@ -15,5 +15,5 @@ export interface RunOptions {
 
 /** An event with sensible attributes; `options` may hold contentType and any attributes. */
 export function event(data?: Value, options?: ReplyOptions): Event;
-/** Calls the function as Stead would and gives its answer. `data` may be an event. What the function throws comes through. */
+/** Calls the function as Stead would and gives its answer. `data` may be an event. What it throws comes through. */
 export function run(handler: Handler | FunctionObject, data?: Value | Event, options?: RunOptions): Promise<Event>;

@@ -1,6 +1,6 @@
 'use strict';
-// pipe/1 to and from bytes: attribute blocks and frames. Pure functions; what is wrong throws a ProtocolError, which ends
-// the process in serve.cjs. A Decoder is fed with whatever arrives and gives whole frames that own their bytes.
+// pipe/1 to and from bytes: attribute blocks and frames. Pure functions; what is wrong throws a ProtocolError, which
+// ends the process in serve.cjs. A Decoder is fed with whatever arrives and gives whole frames that own their bytes.
 
 const PREFIX_BYTES = 12;
 const FRAME_MAX = 16 << 20;
@@ -115,7 +115,7 @@ class Decoder {
     }
   }
 
-  /** Fills the kept frame up from `bytes`; gives how many of them it took, or -1 if all were and it is not whole yet. */
+  /** Fills the kept frame up from `bytes`; gives how many it took, or -1 if it took all and lacks more. */
   _complete(bytes, take) {
     let taken = 0;
     for (;;) {

@@ -1,4 +1,4 @@
-/* Effects as lines. Housekeeping between the core and its adapters (DROP_BLOB, FORGET) is left out: it says
+/* Effects as lines. Housekeeping between the core and its adapters (DROP_BLOB, FORGET, ADMIT) is left out: it says
  * nothing about the protocol. */
 #include "tests/golden/stage.h"
 
@@ -50,6 +50,10 @@ static uint64_t ms(uint64_t ns)
 /* "succeeded, attempts 1" or "failed: FUNCTION_ERROR, attempts 1" or, at the door, "refused: QUEUE_FULL". */
 static void write_end(FILE *out, const struct effect *effect)
 {
+    if (effect->end == END_NONE && effect->code == REASON_NONE) {
+        fprintf(out, "accepted%s", effect->starts != 0 ? ", known before" : "");
+        return;
+    }
     if (effect->end == END_NONE) {
         fprintf(out, "refused: %s", reason_name((enum reason)effect->code));
         return;
@@ -105,6 +109,15 @@ static void write_question(struct stage *stage, struct actor *actor, const struc
         fprintf(out, "publish %s to %s, budget %" PRIu64, request, stage_name(stage, function_of(actor, effect->other)),
                 ms(effect->amount));
         break;
+    case EFFECT_FIND_REQUEST:
+        fprintf(out, "find %s in the queue", request);
+        break;
+    case EFFECT_PUBLISH_CANCELLED:
+        fprintf(out, "store result %s (create only): cancelled", request);
+        break;
+    case EFFECT_REMOVE_REQUEST:
+        fprintf(out, "remove %s, sequence %" PRIu64, request, effect->amount);
+        break;
     case EFFECT_FETCH_RESULT:
         fprintf(out, "fetch result %s", request);
         break;
@@ -141,6 +154,9 @@ static void write_rest(struct stage *stage, struct actor *actor, const struct ef
                 stage_name(stage, effect->key));
         write_end(out, effect);
         break;
+    case EFFECT_ANNOUNCE_CANCEL:
+        fprintf(out, "tell all that %s is cancelled", stage_name(stage, effect->key));
+        break;
     case EFFECT_ACK:
         fprintf(out, "ack %s", message);
         break;
@@ -167,7 +183,8 @@ static void write_rest(struct stage *stage, struct actor *actor, const struct ef
 void stage_hear(struct stage *stage, struct actor *actor, const struct effect *effect)
 {
     remember(actor, effect);
-    if (actor->silent || effect->kind == EFFECT_DROP_BLOB || effect->kind == EFFECT_FORGET) {
+    if (actor->silent || effect->kind == EFFECT_DROP_BLOB || effect->kind == EFFECT_FORGET ||
+        effect->kind == EFFECT_ADMIT) {
         return;
     }
     fprintf(stage->out, "[%6" PRIu64 "] %s > ", ms(stage->now_ns) - 1000000, actor->name);

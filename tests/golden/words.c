@@ -8,7 +8,10 @@
  *     consumer F [after SEQUENCE]          ledger R empty|lost|unknown|written V|ours V|holds A starts S revision V
  *     call R F [budget MS]                 fetched R none|END [attempts N]
  *     gone R (its caller)                  answer R END [attempts N]
- *     pull-ended F [unfilled N] [code N]   drain grace MS */
+ *     submit R F [budget MS]               pull-ended F [unfilled N] [code N]
+ *     await|look|cancel R [budget MS]      found R sequence N|none|unknown
+ *     heard R (that it is cancelled)       cancelled|removed R [refused CODE] [unknown]
+ *     drain grace MS */
 #include "tests/golden/stage.h"
 
 #include <stdlib.h>
@@ -141,7 +144,39 @@ static void tell_call(struct stage *stage, struct actor *actor, const struct wor
     input->as.call.function = function_key(stage, words->word[2]);
     input->as.call.budget_ns = option_ns(words, "budget", 0);
     input->as.call.digest = 1;
+    input->as.call.kind = strcmp(words->word[0], "submit") == 0 ? CALL_KIND_SUBMIT : CALL_KIND_EXECUTE;
     input->blob = stage_blob(actor, input->as.call.request);
+}
+
+static void tell_door(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = INPUT_CALL;
+    input->as.call.request = stage_key(stage, words->word[1]);
+    input->as.call.budget_ns = option_ns(words, "budget", 0);
+    input->as.call.kind = strcmp(words->word[0], "await") == 0  ? CALL_KIND_AWAIT
+                          : strcmp(words->word[0], "look") == 0 ? CALL_KIND_LOOK
+                                                                : CALL_KIND_CANCEL;
+}
+
+static void tell_found(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = INPUT_FOUND;
+    input->answers = stage_question(stage, actor, EFFECT_FIND_REQUEST, stage_key(stage, words->word[1]))->operation;
+    input->outcome = has(words, "none") ? OUTCOME_REFUSED : has(words, "unknown") ? OUTCOME_UNKNOWN : OUTCOME_DONE;
+    input->as.found.sequence = words_option(words, "sequence", 0);
+}
+
+static void tell_removed(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = INPUT_REMOVED;
+    input->answers = stage_question(stage, actor, EFFECT_REMOVE_REQUEST, stage_key(stage, words->word[1]))->operation;
+    set_outcome(words, input);
+}
+
+static void tell_heard(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+    input->kind = INPUT_CANCEL_HEARD;
+    input->as.cancel.request = stage_key(stage, words->word[1]);
 }
 
 static void tell_gone(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
@@ -161,6 +196,7 @@ static void tell_published(struct stage *stage, struct actor *actor, const struc
         enum effect_kind kind;
     } kinds[] = { { "published", EFFECT_PUBLISH_REQUEST },
                   { "stored", EFFECT_PUBLISH_RESULT },
+                  { "cancelled", EFFECT_PUBLISH_CANCELLED },
                   { "buried", EFFECT_PUBLISH_DEAD } };
     enum effect_kind kind = EFFECT_COUNT;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -264,6 +300,9 @@ static const struct {
     { "result", tell_run, 2 },       { "error", tell_run, 3 },         { "ready", tell_worker, 2 },
     { "exited", tell_worker, 2 },    { "broken", tell_worker, 2 },     { "ledger", tell_ledger, 3 },
     { "fetched", tell_result, 3 },   { "answer", tell_result, 3 },     { "drain", tell_drain, 1 },
+    { "submit", tell_call, 3 },      { "await", tell_door, 2 },        { "look", tell_door, 2 },
+    { "cancel", tell_door, 2 },      { "found", tell_found, 3 },       { "cancelled", tell_published, 2 },
+    { "removed", tell_removed, 2 },  { "heard", tell_heard, 2 },
 };
 
 void stage_tell(struct stage *stage, struct actor *actor, const struct words *words)

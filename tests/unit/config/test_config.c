@@ -222,52 +222,6 @@ static void tells_what_a_reload_may_change(void **state)
     config_free(&old);
 }
 
-static bool load_manifest(const char *text, const struct config *defaults, struct manifest *ret_manifest)
-{
-    return manifest_load_text(text, strlen(text), "f/stead.yaml", defaults, ret_manifest, &problems);
-}
-
-static void reads_manifests(void **state)
-{
-    struct config config;
-    struct manifest manifest;
-    assert_true(load("functions: {timeout: 7s, maxRetries: 9}", &none, &config));
-    assert_true(load_manifest("apiVersion: stead/v1\nkind: Function\nmetadata: {name: count}\nspec:\n  language: c\n"
-                              "  maxRetries: 0\n  env:\n    A: \"1\"\n    B: yes\n",
-                              &config, &manifest));
-    assert_string_equal(manifest.name, "count");
-    assert_true(manifest.timeout_ns == INT64_C(7000000000));
-    assert_int_equal(manifest.retries_max, 0);
-    assert_int_equal(manifest.env.count, 2);
-    assert_string_equal(manifest.env.items[1].name, "B");
-    assert_string_equal(manifest.env.items[1].value, "yes");
-    manifest_free(&manifest);
-    assert_true(load_manifest("spec:\n  env:\n", NULL, &manifest));
-    assert_int_equal(manifest.env.count, 0);
-    manifest_free(&manifest);
-    assert_true(load_manifest("", NULL, &manifest));
-    assert_string_equal(manifest.language, "");
-    manifest_free(&manifest);
-    config_free(&config);
-    static const struct {
-        const char *text, *want;
-    } rows[] = {
-        { "metadata: {name: A.b}", "f/stead.yaml: metadata.name: \"A.b\" is no function name" },
-        { "spec: {language: result}", "f/stead.yaml: spec.language: \"result\" is not one of bin, c, go, js, python" },
-        { "kind: Job", "f/stead.yaml:1:7: kind: \"Job\" is not one of Function" },
-        { "spec: {env: {STEAD_X: 1}}", "f/stead.yaml: spec.env: \"STEAD_X\" is no variable name" },
-        { "spec: {env: {A: 1, A: 2}}", "f/stead.yaml:1:20: \"A\" is given twice in spec.env: keep one" },
-        { "spec: {env: [A]}", "f/stead.yaml:1:13: spec.env: must be a mapping of names to values" },
-        { "spec: {timeut: 1s}", "f/stead.yaml:1:8: unknown key \"spec.timeut\"; did you mean \"spec.timeout\"?" },
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        assert_false(load_manifest(rows[i].text, NULL, &manifest));
-        if (strncmp(problems.text[0], rows[i].want, strlen(rows[i].want)) != 0) {
-            fail_msg("have %s\nwant %s", problems.text[0], rows[i].want);
-        }
-    }
-}
-
 static void assert_fresh(void (*print)(FILE *out), const char *path)
 {
     char *text = NULL, *have = calloc(1, 256 * 1024);
@@ -301,7 +255,6 @@ int main(void)
         cmocka_unit_test(names_place_and_cure_of_each_problem),
         cmocka_unit_test(reports_all_problems_of_a_run),
         cmocka_unit_test(tells_what_a_reload_may_change),
-        cmocka_unit_test(reads_manifests),
         cmocka_unit_test(generated_pages_are_fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

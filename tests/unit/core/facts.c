@@ -83,6 +83,41 @@ void puppet_call(struct puppet *puppet, uint32_t request, uint32_t function, uin
     puppet_fact(puppet, input);
 }
 
+void puppet_door(struct puppet *puppet, enum call_kind kind, uint32_t request, uint64_t budget_ns)
+{
+    struct input input = { .kind = INPUT_CALL };
+    input.as.call.kind = (uint8_t)kind;
+    input.as.call.request = puppet_request(request);
+    input.as.call.budget_ns = budget_ns;
+    input.as.call.reference = 2000 + request;
+    if (kind == CALL_KIND_SUBMIT) {
+        input.blob = puppet_blob(puppet);
+        input.as.call.function = puppet_name(1);
+        input.as.call.digest = 7;
+    }
+    puppet_fact(puppet, input);
+}
+
+void puppet_found(struct puppet *puppet, uint64_t operation, enum outcome outcome, uint64_t sequence)
+{
+    puppet_fact(puppet, (struct input){ .kind = INPUT_FOUND,
+                                        .answers = operation,
+                                        .outcome = (uint8_t)outcome,
+                                        .as.found.sequence = sequence });
+}
+
+void puppet_removed(struct puppet *puppet, uint64_t operation, enum outcome outcome)
+{
+    puppet_fact(puppet, (struct input){ .kind = INPUT_REMOVED, .answers = operation, .outcome = (uint8_t)outcome });
+}
+
+void puppet_cancel_heard(struct puppet *puppet, uint32_t request)
+{
+    struct input input = { .kind = INPUT_CANCEL_HEARD };
+    input.as.cancel.request = puppet_request(request);
+    puppet_fact(puppet, input);
+}
+
 void puppet_cancelled(struct puppet *puppet, struct handle call)
 {
     puppet_fact(puppet, (struct input){ .kind = INPUT_CALL_CANCELLED, .about = call });

@@ -72,7 +72,12 @@ void puppet_consumer(struct puppet *puppet, uint64_t operation, enum outcome out
 struct handle puppet_deploy(struct puppet *puppet, uint32_t function, struct deployed deployed);
 
 void puppet_call(struct puppet *puppet, uint32_t request, uint32_t function, uint64_t digest, uint64_t budget_ns);
+/* A call by another door, with reference 2000 + request; SUBMIT is for function 1, with digest 7. */
+void puppet_door(struct puppet *puppet, enum call_kind kind, uint32_t request, uint64_t budget_ns);
 void puppet_cancelled(struct puppet *puppet, struct handle call);
+void puppet_found(struct puppet *puppet, uint64_t operation, enum outcome outcome, uint64_t sequence);
+void puppet_removed(struct puppet *puppet, uint64_t operation, enum outcome outcome);
+void puppet_cancel_heard(struct puppet *puppet, uint32_t request);
 void puppet_published(struct puppet *puppet, uint64_t operation, enum outcome outcome, uint16_t code);
 void puppet_fetched(struct puppet *puppet, uint64_t operation, enum outcome outcome, enum end end, uint64_t digest);
 void puppet_answer(struct puppet *puppet, uint32_t request, enum end end, uint64_t digest);
