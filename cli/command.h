@@ -1,8 +1,9 @@
 /* What a command of `stead` is, and its words and options once they were read.
  *
  * commands.c has the one table; from it come the parser (arguments.c), every help text and docs/reference/cli.md
- * (help.c), man pages (man.c) and what shells complete (completion.c). A command gets its arguments checked: known options only, a value where one is due, the right number of
- * words. It writes data to stdout and everything else to stderr, and returns one of the exit codes below.
+ * (help.c), man pages (man.c) and what shells complete (completion.c). A command gets its arguments checked: known
+ * options only, a value where one is due, the right number of words. It writes data to stdout and everything else to
+ * stderr, and returns one of the exit codes below.
  *
  * Threads: commands run on the main thread, which has forked the spawner before (if the command asks for it).
  * Ownership: texts of struct arguments are borrowed from argv. */

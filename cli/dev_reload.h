@@ -1,8 +1,9 @@
-/* `stead dev` follows its folders: what changes is deployed again, what comes is deployed, what goes is reported and, if
- * this dev had added it, taken out of service.
+/* `stead dev` follows its folders: what changes is deployed again, what comes is deployed, what goes is reported and,
+ * if this dev had added it, taken out of service.
  *
- * A change is acted on once it has been quiet for a moment, and only one batch of deploys runs at a time. A deploy that
- * fails leaves the version before in service, as always. Main thread; dev_reload_turn() after every turn of the loop. */
+ * A change is acted on once it has been quiet for a moment, and only one batch of deploys runs at a time. A deploy
+ * that fails leaves the version before in service, as always. Main thread; dev_reload_turn() after every turn of the
+ * loop. */
 #ifndef STEAD_CLI_DEV_RELOAD_H
 #define STEAD_CLI_DEV_RELOAD_H
 

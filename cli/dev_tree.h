@@ -1,7 +1,8 @@
 /* What the files of a folder look like: enough to tell later that one of them has changed, and which.
  *
- * Names that a deploy leaves behind (folder.h) are no part of it. A file is known by its path, inode, size, time of its
- * last change and executable bit; contents are not read. Zero-initialise; dev_tree_free(). Any thread, one at a time. */
+ * Names that a deploy leaves behind (folder.h) are no part of it. A file is known by its path, inode, size, time of
+ * its last change and executable bit; contents are not read. Zero-initialise; dev_tree_free(). Any thread, one at a
+ * time. */
 #ifndef STEAD_CLI_DEV_TREE_H
 #define STEAD_CLI_DEV_TREE_H
 

@@ -1,4 +1,5 @@
-/* One call and its answer. What the function says goes to stdout, all else to stderr, so that the answer can be piped. */
+/* One call and its answer. What the function says goes to stdout, all else to stderr, so that the answer can be
+ * piped. */
 #include "cli/invoke.h"
 
 #include "adapters/loop/loop.h"

@@ -1,5 +1,5 @@
-/* A submitted request is named by its id, which alone goes to stdout: `id=$(stead submit ...)`. Waiting for a result may
- * take longer than the service lets one call last, so the question is asked again until --timeout is over. */
+/* A submitted request is named by its id, which alone goes to stdout: `id=$(stead submit ...)`. Waiting for a result
+ * may take longer than the service lets one call last, so the question is asked again until --timeout is over. */
 #include "cli/result.h"
 
 #include "adapters/cloudevents/names.h"

@@ -1,6 +1,6 @@
-/* The service is asked again after a pause that grows to POLL_MS_MAX. Instances report their state to the broker, so an
- * answer may be older than the record: only one about the wanted revision counts. An instance that failed is given until
- * nobody else is at work, since what it says is the answer then. */
+/* The service is asked again after a pause that grows to POLL_MS_MAX. Instances report their state to the broker, so
+ * an answer may be older than the record: only one about the wanted revision counts. An instance that failed is given
+ * until nobody else is at work, since what it says is the answer then. */
 #include "cli/rollout.h"
 
 #include "adapters/loop/loop.h"

@@ -1,4 +1,4 @@
-/* Answers text in upper case. */
+/* Answers the text of an event in upper case: execute() is called for one event after another. */
 #include <stead/plugin.h>
 
 #include <ctype.h>

@@ -47,8 +47,8 @@ zpty -d z
 """
 
 
-def listed(folder):
-    """name -> text of what `stead help` lists: the commands."""
+def listed():
+    """The commands that `stead help` lists."""
     overview = stead("help")[1].decode().splitlines()
     return [line[2:21].strip() for line in overview if line.startswith("  ")]
 
@@ -79,7 +79,7 @@ class Shell(unittest.TestCase):
     def run_shell(self, *command, **variables):
         path = f"{self.path / 'bin'}:{os.environ['PATH']}"
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=self.path,
-                              stdin=subprocess.DEVNULL, env={**environment(**variables), "PATH": path})
+                              stdin=subprocess.DEVNULL, env={**environment(**variables), "PATH": path, "HOME": str(self.path)})
         self.assertEqual(done.stderr, "")
         return done.stdout
 
@@ -90,16 +90,16 @@ class Shell(unittest.TestCase):
 
 class Bash(Shell):
     def test_commands_and_verbs(self):
-        first = sorted({command.split()[0] for command in listed(self.path)})
+        first = sorted({command.split()[0] for command in listed()})
         self.assertEqual(sorted(set(self.bash("stead", "")) - {"--help", "--version"}), first)
         self.assertEqual(self.bash("stead", "invo"), ["invoke"])
-        verbs = [command.split()[1] for command in listed(self.path) if command.startswith("function ")]
+        verbs = [command.split()[1] for command in listed() if command.startswith("function ")]
         self.assertEqual(self.bash("stead", "function", ""), verbs)
         self.assertEqual(self.bash("stead", "nonsense", ""), [""])
         self.assertEqual(self.bash("stead", "function", "nonsense", ""), [""])
 
     def test_every_option_of_every_command(self):
-        for command in listed(self.path):
+        for command in listed():
             with self.subTest(command):
                 text = stead("help", *command.split())[1].decode().split("\noptions:\n")
                 lines = text[1].split("\n\n")[0].splitlines() if len(text) > 1 else []
@@ -167,9 +167,9 @@ class Fish(Shell):
         return [offer.split("\t")[0] for offer in out.splitlines()]
 
     def test_commands_verbs_options_and_choices(self):
-        first = sorted({command.split()[0] for command in listed(self.path)})
+        first = sorted({command.split()[0] for command in listed()})
         self.assertEqual(sorted(self.offered("stead ")), first)
-        verbs = sorted(command.split()[1] for command in listed(self.path) if command.startswith("function "))
+        verbs = sorted(command.split()[1] for command in listed() if command.startswith("function "))
         self.assertEqual(sorted(self.offered("stead function ")), verbs)
         self.assertEqual(sorted(self.offered("stead new x --language ")), LANGUAGES)
         self.assertEqual(self.offered("stead new x -l p"), ["python"])
@@ -197,7 +197,7 @@ class Manual(unittest.TestCase):
 
     def test_nothing_is_missing(self):
         text = self.page("stead.1").decode().replace("\\-", "-")
-        for command in listed(None):
+        for command in listed():
             self.assertIn(f".SS stead {command}\n", text)
         settings = self.page("stead.yaml.5").decode()
         for key in ("nats.url", "grpc.maxInFlight", "spec.timeout", "metadata.name"):

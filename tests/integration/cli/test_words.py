@@ -26,10 +26,11 @@ class Words(unittest.TestCase):
 
     def test_unknown_commands_name_the_nearest(self):
         for words, nearest in ((["invok", "x"], "stead invoke"), (["function", "list"], "stead function ls"),
-                               (["confg", "check"], "stead config check"), (["deply"], "stead deploy")):
+                               (["confg", "check"], "stead config check"), (["deply"], "stead deploy"), (["sbmit", "x"], "stead submit"),
+                               (["function", "rolback"], "stead function rollback")):
             with self.subTest(words):
                 self.expect(2, *words, says=f"did you mean: {nearest}\n")
-        self.expect(2, "function", says="one of: stead function ls, function get, function rm")
+        self.expect(2, "function", says="one of: stead function ls, function get, function versions")
         self.expect(2, "frobnicate", says="all commands: stead help")
         self.assertIn(b"usage: stead", stead()[1])
         self.assertEqual(stead()[0], 2)
@@ -53,7 +54,7 @@ class Words(unittest.TestCase):
 
     def test_help_everywhere(self):
         overview, _ = self.expect(0, "--help")
-        commands = [line[2:19].strip() for line in overview.decode().splitlines() if line.startswith("  ")]
+        commands = [line[2:21].strip() for line in overview.decode().splitlines() if line.startswith("  ")]
         self.assertIn("function ls", commands)
         for command in commands:
             with self.subTest(command):
@@ -74,7 +75,9 @@ class Words(unittest.TestCase):
         self.assertIn("nats.c", facts)
 
     def test_nobody_there(self):
-        for command in (["invoke", "x", "-d", "1"], ["function", "ls"], ["function", "rm", "x"]):
+        for command in (["invoke", "x", "-d", "1"], ["submit", "x"], ["result", "x"], ["cancel", "x"], ["function", "ls"],
+                        ["function", "rm", "x"], ["function", "versions", "x"], ["function", "rollback", "x"],
+                        ["function", "alias", "x"], ["instance", "ls"]):
             with self.subTest(command):
                 _, err = self.expect(69, *command, "--addr", NOWHERE, says=f"no Stead answers at {NOWHERE}")
                 self.assertIn("stead dev", err)
