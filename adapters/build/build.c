@@ -1,6 +1,6 @@
 /* One build: list the folder, copy it (and the SDK) into a temporary folder of the cache while digesting it, and if no
- * artifact of that digest exists, compile there and rename the folder into place. What is particular to a language is in
- * build_<language>.c (see step.h). */
+ * artifact of that digest exists, compile there and rename the folder into place. What is particular to a language is
+ * in build_<language>.c (see step.h). */
 #include "adapters/build/build.h"
 
 #include "adapters/build/source.h"

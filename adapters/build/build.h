@@ -1,10 +1,12 @@
 /* Builds functions: a folder with source goes in, an artifact that can be started comes out.
  *
- * Purpose: C is compiled, Go is built, Python byte-compiled, JavaScript checked, a prebuilt executable looked at, each by
- * the instance's own toolchain and with Stead's SDK. An artifact is a folder <cache>/<digest>, made elsewhere and renamed
- * into place, so a half-built one is never seen. The digest covers the source, the SDK, the toolchain's version and the
- * way of building; the same digest is never built twice. Modules and packages that a function declares are fetched only
- * if `network` allows it; what tools fetch and compile once is kept in <cache>/tools. No code of the function runs.
+ * Purpose: C is compiled, Go is built, Python byte-compiled, JavaScript checked, a prebuilt executable looked at, each
+ * by the instance's own toolchain and with Stead's SDK. An artifact is a folder <cache>/<digest>, made elsewhere and
+ * renamed into place, so a half-built one is never seen. The digest covers the source, the SDK, the toolchain's
+ * version and the way of building; the same digest is never built twice. Modules and packages that a function declares
+ * are fetched only if `network` allows it; what tools fetch and compile once is kept in <cache>/tools, or in
+ * $STEAD_BUILD_TOOLS, which may be shared by many caches. No code of the function runs.
+ *
  * Thread: build_function() blocks for as long as the tools run (as spawner_run() does: one caller at a time).
  * Ownership: build_result_free() frees what a result holds. Errors: `outcome` and `message`, for the function's author.
  */
@@ -86,8 +88,8 @@ bool build_signs_language(const struct build_signs *signs, enum build_language *
 /* The same for a folder. */
 bool build_detect(const char *source_directory, enum build_language *ret_language, char *message, size_t message_bytes);
 
-/* Looks for the language's tool (STEAD_CC, STEAD_GO, STEAD_NODE or STEAD_PYTHON, then /usr/bin, then PATH, then its usual
- * place) and asks its version. bin needs none and is always available. */
+/* Looks for the language's tool (STEAD_CC, STEAD_GO, STEAD_NODE or STEAD_PYTHON, then /usr/bin, then PATH, then its
+ * usual place) and asks its version. bin needs none and is always available. */
 void build_toolchain_find(struct spawner *spawner, enum build_language language, struct build_toolchain *ret_toolchain);
 
 /* Builds or finds the artifact. `name` is the function's, for messages. Always fills *ret_result. */

@@ -15,7 +15,7 @@ static bool c_look(struct build *build)
             }
         }
     }
-    return files > 0 || build_refuse(build, "%s holds no *.c file", build->name);
+    return files > 0 || build_refuse(build, "the folder holds no *.c file");
 }
 
 static bool c_compile(struct build *build)

@@ -1,7 +1,7 @@
 /* Go: `go build` of the folder as package main, with the SDK (module stead.dev/sdk) by a replace to the staged copy. A
- * function's go.mod is kept and gets that replace; without one, one is made. A vendor folder is used as it is, with the
- * SDK that it holds. cgo is off: a function is one static program. The caches of go are shared by all builds here, since
- * the first build compiles the standard library (8 s on two cores, then 0.3 s).
+ * function's go.mod is kept and gets that replace; without one, one is made. A vendor folder is used as it is, with
+ * the SDK that it holds. cgo is off: a function is one static program. The caches of go are shared by all builds here,
+ * since the first build compiles the standard library (8 s on two cores, then 0.3 s).
  *
  * Memory: each process of a build needs 300 to 500 MiB of its own for the largest packages of the standard library; at
  * 256 MiB the compiler itself dies. Addresses are not limited (see adapters/spawner/child.c). */
@@ -30,7 +30,7 @@ static bool go_look(struct build *build)
             return true;
         }
     }
-    return build_refuse(build, "%s holds no *.go file: package main belongs at its top", build->source_directory);
+    return build_refuse(build, "the folder holds no *.go file: package main belongs at its top");
 }
 
 static bool go_run(struct build *build, const char *const *argv, bool network, char **ret_output)

@@ -58,13 +58,11 @@ static bool entry_usual(struct build *build)
     }
     if (typescript) {
         return build_refuse(build,
-                            "%s holds only TypeScript, which is not compiled here: deploy the main.js that tsc "
-                            "makes of it, or name it by \"main\" in package.json",
-                            build->source_directory);
+                            "the folder holds only TypeScript, which is not compiled here: deploy the main.js that tsc "
+                            "makes of it, or name it by \"main\" in package.json");
     }
-    return build_refuse(build,
-                        "%s holds no main.js, main.mjs, main.cjs or index.js, and no package.json with a \"main\"",
-                        build->source_directory);
+    return build_refuse(
+        build, "the folder holds no main.js, main.mjs, main.cjs or index.js, and no package.json with a \"main\"");
 }
 
 static bool js_look(struct build *build)
@@ -112,6 +110,7 @@ static bool js_check(struct build *build)
         snprintf(path, sizeof path, "./%s", build->source.files[i].path);
         const char *argv[] = { build->toolchain.path, "--check", path, NULL };
         if (!build_run(build, &(struct build_tool){ .argv = argv, .folder = "src" })) {
+            build_cut(build, "\n    at checkSyntax"); /* node's own stack */
             return false;
         }
     }

@@ -36,7 +36,7 @@ static void requirements_read(char *text, struct requirements *ret_requirements)
 
 static bool python_look(struct build *build)
 {
-    return build_has_file(build, "main.py") || build_refuse(build, "%s holds no main.py", build->source_directory);
+    return build_has_file(build, "main.py") || build_refuse(build, "the folder holds no main.py");
 }
 
 static bool python_install(struct build *build, const struct requirements *requirements)

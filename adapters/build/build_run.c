@@ -118,18 +118,27 @@ static void message_shorten(struct build *build)
     text_remove(message, path);
 }
 
+static uint64_t memory_limit(const struct build *build)
+{
+    uint64_t limit = build->options->memory_bytes_max;
+    return limit > 0 ? limit : memory_bytes_max_default;
+}
+
 static void say_why(struct build *build, const char *program, const struct spawner_run_result *run)
 {
     if (run->timed_out) {
         build_refuse(build, "%s took longer than %llu s, the limit of a build (build.timeout)\n%s", program,
                      (unsigned long long)(build->time_limit_ms / 1000), run->output);
     } else if (run->exit.signal != 0) {
-        build_refuse(build, "%s was ended by signal %d (%s)\n%s", program, run->exit.signal,
-                     strsignal(run->exit.signal), run->output);
+        build_refuse(build, "%s was ended by signal %d (%s); it may use %llu MiB of memory (build.memory)\n%s", program,
+                     run->exit.signal, strsignal(run->exit.signal), (unsigned long long)(memory_limit(build) >> 20),
+                     run->output);
     } else {
         build_refuse(build, "%s", run->output_bytes > 0 ? run->output : "the tool failed and said nothing");
     }
     message_shorten(build);
+    build_advise(build, "out of memory", "A process of a build may use as much memory as build.memory says.");
+    build_advise(build, "Cannot allocate memory", "A process of a build may use as much memory as build.memory says.");
 }
 
 uint64_t build_now_ms(void)
@@ -143,14 +152,13 @@ static int run_limited(struct build *build, const struct build_tool *tool, const
                        struct spawner_run_result *ret_run)
 {
     char directory[BUILD_FULL_PATH_BYTES];
-    uint64_t memory = build->options->memory_bytes_max;
     uint64_t now = build_now_ms();
     snprintf(directory, sizeof directory, "%s/%s", build->work, tool->folder);
     struct spawner_program program = {
         .argv = tool->argv,
         .env = env,
         .directory = directory,
-        .limits = { .memory_bytes = memory ? memory : memory_bytes_max_default, .files = 1024 },
+        .limits = { .memory_bytes = memory_limit(build), .files = 1024 },
     };
     struct spawner_run_options options = { .time_limit_ms = now < build->deadline_ms ? build->deadline_ms - now : 1,
                                            .output_bytes_max =
@@ -189,7 +197,10 @@ bool build_run(struct build *build, const struct build_tool *tool)
 bool build_tools_path(struct build *build, const char *what, char ret_path[BUILD_PATH_BYTES_MAX])
 {
     char tools[BUILD_PATH_BYTES_MAX];
-    int tools_length = snprintf(tools, sizeof tools, "%s/tools", build->options->cache_directory);
+    const char *shared = getenv("STEAD_BUILD_TOOLS");
+    int tools_length = shared != NULL && shared[0] == '/'
+                           ? snprintf(tools, sizeof tools, "%s", shared)
+                           : snprintf(tools, sizeof tools, "%s/tools", build->options->cache_directory);
     int length = snprintf(ret_path, BUILD_PATH_BYTES_MAX, "%.900s/%s", tools, what);
     bool fits = tools_length < 900 && length < BUILD_PATH_BYTES_MAX;
     if (!fits || (mkdir(tools, 0700) != 0 && errno != EEXIST) || (mkdir(ret_path, 0700) != 0 && errno != EEXIST)) {
@@ -198,6 +209,14 @@ bool build_tools_path(struct build *build, const char *what, char ret_path[BUILD
         return false;
     }
     return true;
+}
+
+void build_cut(struct build *build, const char *word)
+{
+    char *at = strstr(build->result->message, word);
+    if (at != NULL) {
+        *at = 0;
+    }
 }
 
 void build_advise(struct build *build, const char *symptom, const char *advice)

@@ -151,7 +151,12 @@ static bool npm_run(struct build *build, bool offline)
                            cache,
                            offline ? "--offline" : "--prefer-offline",
                            NULL };
-    return build_run(build, &(struct build_tool){ .argv = argv, .folder = "src", .tools = "npm", .network = !offline });
+    bool good =
+        build_run(build, &(struct build_tool){ .argv = argv, .folder = "src", .tools = "npm", .network = !offline });
+    if (good) {
+        build_end(build, BUILD_DONE, "%s", ""); /* how many packages it added is of no use to anybody */
+    }
+    return good;
 }
 
 static bool packages_fetch(struct build *build, cJSON *package, const struct packages *packages)

@@ -1,9 +1,9 @@
 /* What the parts of a build share: the build at work, and one row of functions for each language. Private to this
  * folder.
  *
- * A build goes look -> compile -> command. `look` reads the staged source in <work>/src and refuses what can't be built;
- * `compile` makes the artifact in <work> and is left out if one of the same digest exists; `command` appends argv by
- * build_argument(), for the artifact in its final place. Each returns false after build_end() said why. */
+ * A build goes look -> compile -> command. `look` reads the staged source in <work>/src and refuses what can't be
+ * built; `compile` makes the artifact in <work> and is left out if one of the same digest exists; `command` appends
+ * argv by build_argument(), for the artifact in its final place. Each returns false after build_end() said why. */
 #ifndef STEAD_ADAPTERS_BUILD_STEP_H
 #define STEAD_ADAPTERS_BUILD_STEP_H
 
@@ -65,11 +65,13 @@ struct build_tool {
 
 /* Runs it; its output is the message, with our own paths taken out. False if it failed, with what it said. */
 bool build_run(struct build *build, const struct build_tool *tool);
-/* Writes <cache>/tools/<what>, made if missing. */
+/* Writes <cache>/tools/<what>, or the same below $STEAD_BUILD_TOOLS, made if missing. */
 bool build_tools_path(struct build *build, const char *what, char ret_path[BUILD_PATH_BYTES_MAX]);
+/* Ends the message before `word`, if it is in it. */
+void build_cut(struct build *build, const char *word);
 /* Adds a line of advice to the message of a build that failed, if the message holds `symptom`. */
 void build_advise(struct build *build, const char *symptom, const char *advice);
-/* Ends with BUILD_REFUSED: `what` is declared ("go.mod declares x") and this instance may not fetch it. Always false. */
+/* Ends with BUILD_REFUSED: `what` is declared ("go.mod declares x") and may not be fetched here. Always false. */
 bool build_refuse_network(struct build *build, const char *what, const char *instead);
 
 #endif

@@ -70,7 +70,7 @@ static bool toolchain_locate(const struct tool *tool, struct build_toolchain *to
     return false;
 }
 
-/* Old ones are refused here rather than by errors that nobody understands later. A version that can't be read passes. */
+/* Old ones are refused here rather than by errors that nobody understands later. What can't be read passes. */
 static bool version_suffices(const struct tool *tool, struct build_toolchain *toolchain)
 {
     char *end = NULL;

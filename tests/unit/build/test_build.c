@@ -104,7 +104,7 @@ static void test_detect(void **state)
     assert_true(build_detect(EXAMPLES "/stats", &language, message, sizeof message));
     assert_int_equal(language, BUILD_PYTHON);
     assert_false(build_detect(EXAMPLES "/../docs", &language, message, sizeof message));
-    assert_non_null(strstr(message, "holds no function"));
+    assert_non_null(strstr(message, "neither main.py"));
     assert_false(build_detect("/no/such/folder", &language, message, sizeof message));
     assert_true(build_language_of_name("python", &language));
     assert_false(build_language_of_name("cobol", &language));
