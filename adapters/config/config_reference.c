@@ -1,6 +1,6 @@
 /* The JSON Schemas, generated from the tables. docs/reference/config.schema.json and manifest.schema.json are the
- * output of the functions here; a test fails when they are stale. Other spellings stand among the keys, so the schema walks a
- * list of both, sorted by path: in it, the members of a section stand together. */
+ * output of the functions here; a test fails when they are stale. Other spellings stand among the keys, so the schema
+ * walks a list of both, sorted by path: in it, the members of a section stand together. */
 #include "adapters/config/config_internal.h"
 
 #include <stdlib.h>
