@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 __all__ = ["Context", "Event", "Reject", "Retry", "Throttle", "function", "serve"]
 
 _LOG = 0x28
+_ENTRIES_MAX, _LOG_FIELDS_MAX = 128, 64
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 _functions = []  # what @stead.function has seen
@@ -52,12 +53,13 @@ class Throttle(Retry):
 
 def _read_block(block):
     """Attribute block -> (attributes, control entries); the first entry of a name counts."""
-    attributes, control, at, end = {}, {}, 0, len(block)
+    attributes, control, at, end, entries = {}, {}, 0, len(block), 0
     try:
         while at < end:
+            entries += 1
             value = at + 1 + block[at]
             stop = value + 2 + (block[value] | block[value + 1] << 8)
-            if stop > end or value == at + 1:
+            if stop > end or value == at + 1 or entries > _ENTRIES_MAX:
                 raise IndexError
             name = block[at + 1 : value].decode("utf-8", "surrogateescape")
             (control if name[0] == ":" else attributes).setdefault(
@@ -232,8 +234,9 @@ class _Log:
 
     def _line(self, level, message, fields):
         header = {":level": level}
-        for name, value in fields.items():
-            header[name] = str(value)[:8192]
+        for name, value in list(fields.items())[:_LOG_FIELDS_MAX]:
+            if name and name[0] != ":" and len(name) <= 64:
+                header[name] = str(value)[:8192]
         self._context._emit(_LOG, _write_block(header), str(message)[:65536].encode("utf-8", "replace"))
 
     def debug(self, message, **fields):

@@ -76,6 +76,7 @@ class Replies(unittest.TestCase):
         @stead.function(retry_on=(OSError,))
         def f(event, ctx):
             ctx.log.info("hello", count=1)
+            ctx.log.info("more than a frame takes", **{":level": "no", "": 1, **{"f%d" % n: n for n in range(200)}})
             seen.update(id=ctx.request_id, attempt=ctx.attempt, left=ctx.remaining_s, cancelled=ctx.cancelled())
 
         testing.run(f, attempt=3, remaining_s=5)
