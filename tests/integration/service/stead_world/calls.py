@@ -176,9 +176,9 @@ class Client:
         call = self.channel.unary_unary(method, request_serializer=None, response_deserializer=None)
         return answer_of(lambda: call(body, timeout=timeout, **options))
 
-    def deploy(self, name, files, manifest="", language=""):
+    def deploy(self, name, files, manifest="", language="", **more):
         admin = module("function_admin_pb2")
-        request = admin.DeployRequest(name=name, manifest=manifest, language=language)
+        request = admin.DeployRequest(name=name, manifest=manifest, language=language, **more)
         for path, content in files.items():
             request.files.add(path=path, content=content.encode() if isinstance(content, str) else content)
         return answer_of(lambda: self.admin.Deploy(request, timeout=120))
@@ -191,9 +191,20 @@ class Client:
         request = module("function_admin_pb2").GetRequest(name=name)
         return answer_of(lambda: self.admin.Get(request, timeout=CALL_SECONDS))
 
-    def remove(self, name):
-        request = module("function_admin_pb2").RemoveRequest(name=name)
+    def remove(self, name, now=False):
+        request = module("function_admin_pb2").RemoveRequest(name=name, now=now)
         return answer_of(lambda: self.admin.Remove(request, timeout=CALL_SECONDS))
+
+    def ask(self, method, **fields):
+        """Any other call of the admin service by its name."""
+        request = getattr(module("function_admin_pb2"), method + "Request")(**fields)
+        return answer_of(lambda: getattr(self.admin, method)(request, timeout=CALL_SECONDS))
+
+    def set_alias(self, name, alias, **weights):
+        """Versions with their weights; none removes the alias. Versions are keyword arguments with a leading `v`."""
+        admin = module("function_admin_pb2")
+        routes = [admin.Route(version=version[1:], weight=weight) for version, weight in weights.items()]
+        return self.ask("SetAlias", name=name, alias=alias, routes=routes)
 
     def health_of(self, service=""):
         """SERVING, NOT_SERVING or the status of the refusal."""
