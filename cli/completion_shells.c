@@ -16,7 +16,7 @@ static bool is_noun(const struct command *command)
 static bool noun_of(const struct command *command, char ret_noun[NOUN_BYTES])
 {
     size_t length = strcspn(command->name, " ");
-    for (const struct command *other = commands; other < command; other++) {
+    for (const struct command *other = commands; other->name != NULL && other < command; other++) {
         if (strncmp(other->name, command->name, length) == 0 && strcspn(other->name, " ") == length) {
             return false;
         }

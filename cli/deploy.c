@@ -97,8 +97,10 @@ static void deployed_json(const struct rpc_function *function, const struct roll
     document_print(&document);
 }
 
-static void deployed_say(const struct folder *folder, const struct rpc_function *function, double ms)
+static void deployed_say(const struct folder *folder, const struct wishes *wishes, const struct rpc_function *function,
+                         double ms)
 {
+    bool aliased = wishes->alias[0] != '\0' && strcmp(wishes->alias, "live") != 0;
     char example[EXAMPLE_BYTES_MAX + 16];
     fprintf(stderr, "%sready%s    %s (%s) version ", say_colour(stderr, COLOUR_GREEN), say_colour(stderr, COLOUR_NONE),
             folder->name, folder->language);
@@ -109,7 +111,7 @@ static void deployed_say(const struct folder *folder, const struct rpc_function 
         fputc('\n', stderr);
     }
     deploy_example(folder, example, sizeof example);
-    say_next("stead invoke %s -d %s", folder->name, example);
+    say_next("stead invoke %s%s%s -d %s", folder->name, aliased ? "@" : "", aliased ? wishes->alias : "", example);
 }
 
 /* The answer of the service, and with --wait how the instances follow. Frees the reply. */
@@ -134,7 +136,7 @@ static int deployed_show(const struct arguments *arguments, struct rpc_client *c
         deployed_json(function, wishes->wait ? &rollout : NULL, ms);
     }
     if (code == EXIT_DONE) {
-        deployed_say(folder, function, ms);
+        deployed_say(folder, wishes, function, ms);
     }
     rpc_reply_free(reply);
     return code;
