@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JS_NO_MESSAGE = 10037, CODE_NOT_FOUND = 404 };
+enum { JS_NO_MESSAGE = 10037, JS_NO_SEQUENCE = 10043, JS_DELETE_FAILED = 10057, CODE_NOT_FOUND = 404 };
+
+static const char cancel_prefix[] = "function.cancel.";
 
 static void header_copy(const struct bus_message *message, const char *name, struct event_buffer *control,
                         const char *entry)
@@ -69,6 +71,8 @@ static bool result_read(struct instance *instance, const struct bus_message *mes
     header_copy(message, "stead-error-class", &control, ":class");
     header_copy(message, "stead-error-type", &control, ":type");
     header_copy(message, "stead-input-digest", &control, ":digest");
+    header_copy(message, "stead-function", &control, ":result-function");
+    header_copy(message, "stead-version", &control, ":version");
     message_begin(&buffer, &control);
     event_buffer_append(&buffer, packed.at, packed.length);
     event_buffer_free(&control);
@@ -77,12 +81,27 @@ static bool result_read(struct instance *instance, const struct bus_message *mes
     return input->blob.slot != BLOB_NONE;
 }
 
+/* A hint that anybody can publish: the core looks for itself. */
+static void cancel_heard(struct instance *instance, struct bytes subject)
+{
+    struct bytes id = { subject.at + sizeof cancel_prefix - 1, subject.length - (sizeof cancel_prefix - 1) };
+    struct input input = instance_input(instance, INPUT_CANCEL_HEARD);
+    if (subject.length > sizeof cancel_prefix - 1 && cloudevents_request_id_valid(id)) {
+        input.as.cancel.request = key_of_text(instance, id);
+        instance_feed(instance, &input);
+    }
+}
+
 void bus_on_message(void *owner, uint32_t tag, const struct bus_message *message)
 {
     struct instance *instance = owner;
     size_t prefix = strlen(instance->answer_prefix);
     if (tag == TAG_RECORDS) {
         jobs_records(instance, false);
+        return;
+    }
+    if (tag == TAG_CANCELS) {
+        cancel_heard(instance, message->subject);
         return;
     }
     if (message->subject.length <= prefix || message->subject.length - prefix >= SERVE_ID_BYTES) {
@@ -144,6 +163,20 @@ static void reply_result(struct instance *instance, const struct bus_reply *repl
     instance_feed(instance, &input);
 }
 
+/* nats-server 2.9.10 and 2.15.2 say 10057 with these words of a message that is gone. */
+static void reply_removed(struct instance *instance, const struct bus_reply *reply)
+{
+    bool gone = reply->error_code == JS_NO_SEQUENCE || reply->error_code == JS_NO_MESSAGE ||
+                (reply->error_code == JS_DELETE_FAILED && (bytes_equal_text(reply->description, "no message found") ||
+                                                           bytes_equal_text(reply->description, "stream store EOF")));
+    struct input input = instance_input(instance, INPUT_REMOVED);
+    input.answers = reply->op;
+    input.outcome = reply->outcome == BUS_DONE              ? OUTCOME_DONE
+                    : reply->outcome == BUS_REFUSED && gone ? OUTCOME_REFUSED
+                                                            : OUTCOME_UNKNOWN;
+    instance_feed(instance, &input);
+}
+
 /* The number behind `name` in a record of our own making; 0 if it is not there. */
 static uint64_t ledger_number(const char *text, const char *name, int base)
 {
@@ -193,6 +226,9 @@ void bus_on_reply(void *owner, const struct bus_reply *reply)
     switch (table[index].effect) {
     case EFFECT_FETCH_RESULT:
         reply_result(instance, reply);
+        break;
+    case EFFECT_REMOVE_REQUEST:
+        reply_removed(instance, reply);
         break;
     case EFFECT_LEDGER_GET:
     case EFFECT_LEDGER_PUT:

@@ -47,7 +47,7 @@ struct arrival {
     char request_id[SERVE_ID_BYTES], language[SERVE_LANGUAGE_BYTES], name[SERVE_NAME_BYTES];
     struct cloudevents_error error;
     struct event_buffer control, packed;
-    struct bytes reply_to;
+    struct bytes reply_to, alias;
 };
 
 /* The publisher's id, or one that names the message's place in the stream. */
@@ -112,6 +112,9 @@ static void arrival_control(struct arrival *arrival, uint64_t digest)
     event_buffer_attribute_text(&arrival->control, ":language", arrival->language);
     event_buffer_attribute_text(&arrival->control, ":function", arrival->name);
     event_buffer_attribute_text(&arrival->control, ":digest", hex);
+    if (arrival->alias.length > 0) {
+        event_buffer_attribute(&arrival->control, bytes_of(":alias"), arrival->alias);
+    }
     if (arrival->reply_to.length > 0) {
         event_buffer_attribute(&arrival->control, bytes_of(":reply-to"), arrival->reply_to);
     }
@@ -153,6 +156,7 @@ static void on_delivery(void *owner, const struct bus_delivery *delivery)
     arrival_identify(instance, &arrival);
     struct input input = instance_input(instance, INPUT_DELIVERY);
     input.as.delivery.has_reply_to = arrival_reply_to(instance, &arrival);
+    bus_header_find(&delivery->message, "stead-alias", &arrival.alias);
     uint64_t digest = 0;
     bool valid = arrival_decode(instance, &arrival, &digest);
     if (!valid) {
@@ -168,6 +172,7 @@ static void on_delivery(void *owner, const struct bus_delivery *delivery)
     input.as.delivery.request = key_of_text(instance, bytes_of(arrival.request_id));
     input.as.delivery.digest = digest;
     input.as.delivery.sequence = delivery->stream_sequence;
+    input.as.delivery.alias = functions_alias(instance, bytes_of(arrival.name), arrival.alias);
     input.as.delivery.stored_ns = delivery->stored_wall_ns;
     input.as.delivery.budget_ns = header_number(&delivery->message, "stead-budget-ms") % 1000000000 * 1000000;
     input.as.delivery.delivered = delivery->delivered < UINT32_MAX ? (uint32_t)delivery->delivered : UINT32_MAX;

@@ -92,16 +92,25 @@ void bus_perform_request(struct instance *instance, const struct effect *effect)
         sent(instance, effect, INPUT_PUBLISHED, BUS_INVALID);
         return;
     }
-    char subject[128], reply_to[192], digest[24];
+    char subject[128], reply_to[sizeof instance->answer_prefix + SERVE_ID_BYTES], digest[24];
+    char alias[SERVE_NAME_BYTES];
     snprintf(subject, sizeof subject, "function.%s.%s", function->record.language, function->record.name);
     snprintf(reply_to, sizeof reply_to, "%s%s", instance->answer_prefix, call->request_id);
     message_text(&message, ":digest", digest, sizeof digest);
+    message_text(&message, ":alias", alias, sizeof alias);
     struct headers headers = { .count = 0 };
     headers_add(&headers, "Nats-Msg-Id", bytes_of(call->request_id));
     headers_add(&headers, "stead-request-id", bytes_of(call->request_id));
-    headers_add(&headers, "stead-reply-to", bytes_of(reply_to));
     headers_add(&headers, "stead-input-digest", bytes_of(digest));
-    headers_add_number(&headers, "stead-budget-ms", effect->amount / 1000000);
+    if (call->kind == CALL_KIND_EXECUTE) { /* Who submits does not wait for the answer. */
+        headers_add(&headers, "stead-reply-to", bytes_of(reply_to));
+    }
+    if (effect->amount > 0) {
+        headers_add_number(&headers, "stead-budget-ms", effect->amount / 1000000);
+    }
+    if (alias[0] != '\0') {
+        headers_add(&headers, "stead-alias", bytes_of(alias));
+    }
     headers_add_event(&headers, message.event);
     publish(instance, effect, subject, &headers, message.event.data);
 }
@@ -154,6 +163,20 @@ static void outcome_failure(struct outcome_message *out, const struct effect *ef
     }
 }
 
+static void outcome_headers(struct outcome_message *out, const struct effect *effect)
+{
+    headers_add(&out->headers, "stead-outcome", bytes_of(end_name((enum end)effect->end)));
+    headers_add_number(&out->headers, "stead-attempts", effect->count);
+    headers_add(&out->headers, "stead-function", bytes_of(out->function));
+    if (out->digest[0] != '\0') {
+        headers_add(&out->headers, "stead-input-digest", bytes_of(out->digest));
+    }
+    headers_add(&out->headers, "stead-request-id", bytes_of(out->request_id));
+    if (out->version[0] != '\0') {
+        headers_add(&out->headers, "stead-version", bytes_of(out->version));
+    }
+}
+
 static bool outcome_build(struct instance *instance, const struct effect *effect, struct outcome_message *out)
 {
     struct message message, result;
@@ -180,14 +203,7 @@ static bool outcome_build(struct instance *instance, const struct effect *effect
     if (has_result && ran[0] == '\0') {
         message_text(&result, ":version", out->version, sizeof out->version);
     }
-    headers_add(&out->headers, "stead-outcome", bytes_of(end_name((enum end)effect->end)));
-    headers_add_number(&out->headers, "stead-attempts", effect->count);
-    headers_add(&out->headers, "stead-function", bytes_of(out->function));
-    headers_add(&out->headers, "stead-input-digest", bytes_of(out->digest));
-    headers_add(&out->headers, "stead-request-id", bytes_of(out->request_id));
-    if (out->version[0] != '\0') {
-        headers_add(&out->headers, "stead-version", bytes_of(out->version));
-    }
+    outcome_headers(out, effect);
     outcome_event(out, effect, has_result ? &result : NULL);
     if (effect->end != END_SUCCEEDED) {
         outcome_failure(out, effect, has_result ? &result : NULL);
@@ -218,6 +234,49 @@ void bus_perform_result(struct instance *instance, const struct effect *effect)
     outcome_free(&out);
 }
 
+/* The result of a request that somebody cancels: no message of it is in hand, only what was found in the queue. */
+void bus_perform_cancelled(struct instance *instance, const struct effect *effect)
+{
+    struct outcome_message out = { .body = { 0 } };
+    const struct call_side *call = calls_side(instance, effect->about);
+    if (call == NULL) {
+        return; /* nobody is left who would hear of it */
+    }
+    struct effect result = *effect;
+    result.end = END_CANCELLED;
+    result.code = REASON_CANCELLED;
+    char subject[192];
+    snprintf(subject, sizeof subject, "function.result.%s", call->request_id);
+    memcpy(out.request_id, call->request_id, sizeof out.request_id);
+    snprintf(out.function, sizeof out.function, "%s", call->function);
+    snprintf(out.digest, sizeof out.digest, "%s", call->digest);
+    outcome_headers(&out, &result);
+    outcome_event(&out, &result, NULL);
+    outcome_failure(&out, &result, NULL);
+    headers_add(&out.headers, "Nats-Expected-Last-Subject-Sequence", bytes_of("0"));
+    publish(instance, effect, subject, &out.headers, out.body);
+    outcome_free(&out);
+}
+
+void bus_perform_remove(struct instance *instance, const struct effect *effect)
+{
+    char body[64];
+    snprintf(body, sizeof body, "{\"seq\":%" PRIu64 ",\"no_erase\":true}", effect->amount);
+    sent(instance, effect, INPUT_REMOVED,
+         bus_request(instance->bus, "$JS.API.STREAM.MSG.DELETE." BROKER_STREAM_REQUESTS, bytes_of(body),
+                     effect->operation));
+}
+
+void bus_perform_announce(struct instance *instance, const struct effect *effect)
+{
+    const struct call_side *call = calls_side(instance, effect->about);
+    char subject[192];
+    if (call != NULL) {
+        snprintf(subject, sizeof subject, "function.cancel.%s", call->request_id);
+        bus_publish(instance->bus, &(struct bus_publish){ .subject = subject });
+    }
+}
+
 void bus_perform_answer(struct instance *instance, const struct effect *effect)
 {
     struct outcome_message out = { .body = { 0 } };
@@ -245,6 +304,8 @@ void bus_perform_dead(struct instance *instance, const struct effect *effect)
     snprintf(subject, sizeof subject, "function.dead.%s.%s.%s", language, name, request_id);
     struct headers headers = { .count = 0 };
     struct event_buffer text = { .limit = 4096 };
+    char alias[SERVE_NAME_BYTES];
+    message_text(&message, ":alias", alias, sizeof alias);
     headers_add(&headers, "Nats-Expected-Last-Subject-Sequence", bytes_of("0"));
     headers_add(&headers, "stead-request-id", bytes_of(request_id));
     headers_add(&headers, "stead-reason", bytes_of(reason_name((enum reason)effect->code)));
@@ -254,6 +315,9 @@ void bus_perform_dead(struct instance *instance, const struct effect *effect)
         cut.length = cut.length < 1024 && cloudevents_utf8_valid(cut) ? cut.length : 0;
         cloudevents_percent_encode(&text, cut);
         headers_add(&headers, "stead-error", (struct bytes){ text.at, text.failed ? 0 : text.length });
+    }
+    if (alias[0] != '\0') {
+        headers_add(&headers, "stead-alias", bytes_of(alias));
     }
     headers_add_event(&headers, message.event);
     publish(instance, effect, subject, &headers, message.event.data);
@@ -265,7 +329,7 @@ void bus_perform_fetch(struct instance *instance, const struct effect *effect)
     char request_id[SERVE_ID_BYTES] = "", subject[192];
     struct message message;
     if (handle_table(effect->about) == TABLE_CALL) {
-        memcpy(request_id, instance->calls[handle_index(effect->about)].request_id, CLOUDEVENTS_REQUEST_ID_HEX + 1);
+        memcpy(request_id, instance->calls[handle_index(effect->about)].request_id, sizeof request_id);
     } else if (message_open(instance, effect->blob, &message)) {
         message_text(&message, ":request-id", request_id, sizeof request_id);
     }

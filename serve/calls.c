@@ -1,6 +1,7 @@
 /* The gRPC door: requests become calls, replies become answers. Whatever is refused here could never become a call (a
- * name that is no function name); every other refusal is the core's. */
-#include "serve/instance.h"
+ * name that is no function name); every other refusal is the core's. A call's row is named by the first effect about
+ * it, which is performed while the call is still being told: its texts are kept from then on. */
+#include "serve/bus_in.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,18 +9,53 @@
 
 enum { REQUESTS_PER_TURN_MAX = 256 };
 
-static void call_invalid_name(struct instance *instance, const struct rpc_request *request)
+static void call_invalid(struct instance *instance, const struct rpc_request *request, const char *reason,
+                         const char *text)
 {
     struct rpc_answer answer = { .id = request->id, .kind = RPC_ANSWER_STATUS, .status = RPC_STATUS_INVALID_ARGUMENT };
     answer.retry_after_ms = RPC_NEVER_RETRY;
-    answer.text = bytes_of("name: a function name matches ^[a-z][a-z0-9_-]{0,62}$ (no dots, wildcards or spaces)");
-    answer.reason = bytes_of("INVALID_FUNCTION_NAME");
+    answer.text = bytes_of(text);
+    answer.reason = bytes_of(reason);
     answer.violation_field = bytes_of("name");
     rpc_server_answer(instance->rpc, &answer);
 }
 
-static bool call_identify(const struct rpc_request *request, char ret_id[CLOUDEVENTS_REQUEST_ID_HEX + 1],
-                          uint64_t *ret_digest)
+/* -- who calls what ------------------------------------------------------------------------------------------------ */
+
+/* A request that brings an event: "hello" or "hello@beta". */
+struct caller {
+    struct bytes function, alias; /* alias: empty for `live` */
+    char request_id[CLOUDEVENTS_REQUEST_ID_HEX + 1];
+    uint64_t digest;
+};
+
+static bool caller_name(struct instance *instance, const struct rpc_request *request, struct caller *ret_caller)
+{
+    const uint8_t *at = request->name.length == 0 ? NULL : memchr(request->name.at, '@', request->name.length);
+    struct caller caller = { .function = request->name };
+    if (at != NULL) {
+        caller.function.length = (size_t)(at - request->name.at);
+        caller.alias = (struct bytes){ at + 1, request->name.length - caller.function.length - 1 };
+        if (!cloudevents_function_name_valid(caller.alias)) {
+            call_invalid(instance, request, "INVALID_ALIAS",
+                         "name: what follows @ is an alias, which matches ^[a-z][a-z0-9_-]{0,62}$");
+            return false;
+        }
+    }
+    if (!cloudevents_function_name_valid(caller.function)) {
+        call_invalid(instance, request, "INVALID_FUNCTION_NAME",
+                     "name: a function name matches ^[a-z][a-z0-9_-]{0,62}$ (no dots, wildcards or spaces)");
+        return false;
+    }
+    *ret_caller = caller;
+    if (bytes_equal_text(caller.alias, "live")) {
+        ret_caller->alias = (struct bytes){ 0 };
+    }
+    return true;
+}
+
+/* The same event for another alias is another request. */
+static bool caller_identify(const struct rpc_request *request, struct caller *caller)
 {
     struct event event;
     struct bytes source, id;
@@ -27,31 +63,53 @@ static bool call_identify(const struct rpc_request *request, char ret_id[CLOUDEV
         !event_find(event.block, "id", &id)) {
         return false;
     }
-    cloudevents_request_id(request->name, source, id, ret_id);
-    *ret_digest = cloudevents_digest(event);
+    cloudevents_request_id(caller->alias.length == 0 ? caller->function : request->name, source, id,
+                           caller->request_id);
+    caller->digest = cloudevents_digest(event);
     return true;
 }
 
-static struct blob call_blob(struct instance *instance, const struct rpc_request *request, const char *id,
-                             uint64_t digest)
+static struct blob caller_blob(struct instance *instance, const struct rpc_request *request,
+                               const struct caller *caller)
 {
     struct event_buffer control = { 0 }, buffer = { 0 };
     char hex[CLOUDEVENTS_DIGEST_HEX + 1];
-    cloudevents_digest_text(digest, hex);
-    event_buffer_attribute_text(&control, ":request-id", id);
+    cloudevents_digest_text(caller->digest, hex);
+    event_buffer_attribute_text(&control, ":request-id", caller->request_id);
     event_buffer_attribute_text(&control, ":digest", hex);
+    if (caller->alias.length > 0) {
+        event_buffer_attribute(&control, bytes_of(":alias"), caller->alias);
+    }
     message_begin(&buffer, &control);
     event_buffer_append(&buffer, request->packed_event.at, request->packed_event.length);
     event_buffer_free(&control);
     return message_close(instance, &buffer);
 }
 
-static void call_submit(struct instance *instance, const struct rpc_request *request)
+/* -- to the core --------------------------------------------------------------------------------------------------- */
+
+static void call_feed(struct instance *instance, const struct rpc_request *request, struct input *input,
+                      const char *request_id)
 {
-    char id[CLOUDEVENTS_REQUEST_ID_HEX + 1];
-    uint64_t digest;
-    if (!cloudevents_function_name_valid(request->name) || !call_identify(request, id, &digest)) {
-        call_invalid_name(instance, request);
+    const struct answering answering = { request->id, (enum call_kind)input->as.call.kind, request_id };
+    int64_t now = (int64_t)loop_now_ns();
+    bool bounded = request->deadline_ns != INT64_MAX;
+    input->as.call.budget_ns = !bounded ? 0 : request->deadline_ns > now ? (uint64_t)(request->deadline_ns - now) : 1;
+    input->as.call.request = key_of_text(instance, bytes_of(request_id));
+    input->as.call.reference = request->id;
+    instance->answering = &answering;
+    instance_feed(instance, input);
+    instance->answering = NULL;
+}
+
+static void call_submit(struct instance *instance, const struct rpc_request *request, enum call_kind kind)
+{
+    struct caller caller;
+    if (!caller_name(instance, request, &caller)) {
+        return;
+    }
+    if (!caller_identify(request, &caller)) {
+        call_invalid(instance, request, "INVALID_EVENT", "event: it has no id or no source");
         return;
     }
     if (!instance->refreshed) { /* Nobody can say yet that there is no such function. */
@@ -61,22 +119,27 @@ static void call_submit(struct instance *instance, const struct rpc_request *req
         return;
     }
     struct input input = instance_input(instance, INPUT_CALL);
-    input.blob = call_blob(instance, request, id, digest);
+    input.blob = caller_blob(instance, request, &caller);
     if (input.blob.slot == BLOB_NONE) {
         admin_status(instance, request->id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
                      "this instance has no memory left for payloads; try again later");
         return;
     }
-    input.as.call.request = key_of_text(instance, bytes_of(id));
-    input.as.call.function = key_of_text(instance, request->name);
-    input.as.call.digest = digest;
-    input.as.call.reference = request->id;
-    int64_t now = (int64_t)loop_now_ns();
-    bool bounded = request->deadline_ns != INT64_MAX;
-    input.as.call.budget_ns = !bounded ? 0 : request->deadline_ns > now ? (uint64_t)(request->deadline_ns - now) : 1;
-    instance->answering_id = id;
-    instance_feed(instance, &input);
-    instance->answering_id = NULL;
+    input.as.call.kind = (uint8_t)kind;
+    input.as.call.function = key_of_text(instance, caller.function);
+    input.as.call.digest = caller.digest;
+    input.as.call.alias = functions_alias(instance, caller.function, caller.alias);
+    call_feed(instance, request, &input, caller.request_id);
+}
+
+/* About a request that anybody made; the id was checked at the door. */
+static void call_about(struct instance *instance, const struct rpc_request *request, enum call_kind kind)
+{
+    char request_id[SERVE_ID_BYTES];
+    struct input input = instance_input(instance, INPUT_CALL);
+    bytes_copy_text(request_id, sizeof request_id, request->request_id);
+    input.as.call.kind = (uint8_t)kind;
+    call_feed(instance, request, &input, request_id);
 }
 
 static void call_gone(struct instance *instance, uint64_t rpc_id)
@@ -98,7 +161,16 @@ void calls_receive(void *owner)
     while (count++ < REQUESTS_PER_TURN_MAX && rpc_server_receive(instance->rpc, &request)) {
         switch (request->kind) {
         case RPC_EXECUTE:
-            call_submit(instance, request);
+            call_submit(instance, request, CALL_KIND_EXECUTE);
+            break;
+        case RPC_SUBMIT:
+            call_submit(instance, request, CALL_KIND_SUBMIT);
+            break;
+        case RPC_RESULT:
+            call_about(instance, request, request->wait ? CALL_KIND_AWAIT : CALL_KIND_LOOK);
+            break;
+        case RPC_CANCEL:
+            call_about(instance, request, CALL_KIND_CANCEL);
             break;
         case RPC_CANCELLED:
             call_gone(instance, request->id);
@@ -114,29 +186,40 @@ void calls_receive(void *owner)
     }
 }
 
-/* The first publish of a call is when its row becomes known: its texts are taken from its message. */
+struct call_side *calls_side(struct instance *instance, struct handle handle)
+{
+    struct call_side *side = &instance->calls[handle_index(handle)];
+    return handle.bits != 0 && handle_equal(side->handle, handle) ? side : NULL;
+}
+
 void calls_bind(struct instance *instance, const struct effect *effect)
 {
-    struct call_side *side = &instance->calls[handle_index(effect->about)];
-    struct message message;
-    if (handle_equal(side->handle, effect->about) || !message_open(instance, effect->blob, &message)) {
+    const struct answering *answering = instance->answering;
+    if (calls_side(instance, effect->about) != NULL) {
         return;
     }
+    ASSERT(answering != NULL && answering->rpc_id == effect->reference);
+    struct call_side *side = &instance->calls[handle_index(effect->about)];
     side->handle = effect->about;
-    side->rpc_id = effect->reference;
+    side->rpc_id = answering->rpc_id;
+    side->kind = answering->kind;
     side->submitted_ns = loop_now_ns();
-    message_text(&message, ":request-id", side->request_id, sizeof side->request_id);
+    side->find = NULL;
+    bytes_copy_text(side->request_id, sizeof side->request_id, bytes_of(answering->request_id));
     HASH_ADD(hh, instance->calls_by_rpc, rpc_id, sizeof side->rpc_id, side);
 }
 
 void calls_forget(struct instance *instance, struct handle handle)
 {
-    struct call_side *side = &instance->calls[handle_index(handle)];
-    if (handle_equal(side->handle, handle)) {
+    struct call_side *side = calls_side(instance, handle);
+    if (side != NULL) {
         HASH_DELETE(hh, instance->calls_by_rpc, side);
         side->handle = (struct handle){ 0 };
+        side->find = NULL;
     }
 }
+
+/* -- answers ------------------------------------------------------------------------------------------------------- */
 
 static void reply_result(struct rpc_answer *answer, const struct message *result, struct event_buffer *packed)
 {
@@ -172,6 +255,50 @@ static void reply_status(struct rpc_answer *answer, enum reason reason, const st
     }
 }
 
+/* What is stored, whatever it is: a failure of the function or of the platform is no failure of this call. */
+static void reply_stored(struct rpc_answer *answer, const struct effect *effect, const struct message *result,
+                         struct event_buffer *packed)
+{
+    answer->kind = RPC_ANSWER_STORED;
+    answer->outcome = bytes_of(end_name((enum end)effect->end));
+    event_find(result->control, ":result-function", &answer->function);
+    event_find(result->control, ":version", &answer->version);
+    if (effect->end == END_SUCCEEDED) {
+        event_pack(packed, result->event);
+        answer->packed_event = (struct bytes){ packed->at, packed->length };
+        return;
+    }
+    answer->reason = bytes_of(reason_name((enum reason)effect->code));
+    answer->text =
+        result->event.data.length > 0 ? result->event.data : bytes_of(reason_meaning((enum reason)effect->code));
+    event_find(result->control, ":class", &answer->error_class);
+    event_find(result->control, ":type", &answer->type);
+}
+
+static void reply_accepted(struct rpc_answer *answer, const struct effect *effect)
+{
+    answer->kind = RPC_ANSWER_ACCEPTED;
+    answer->duplicate = effect->starts != 0;
+}
+
+static void reply_fill(struct rpc_answer *answer, const struct effect *effect, enum call_kind kind,
+                       const struct message *result, struct event_buffer *packed)
+{
+    bool looks = kind == CALL_KIND_AWAIT || kind == CALL_KIND_LOOK;
+    bool done = (kind == CALL_KIND_SUBMIT || kind == CALL_KIND_CANCEL) && effect->code == REASON_NONE;
+    if (done) {
+        reply_accepted(answer, effect);
+    } else if (looks && effect->end != END_NONE && result != NULL) {
+        reply_stored(answer, effect, result, packed);
+    } else if (effect->end == END_SUCCEEDED && result != NULL) {
+        reply_result(answer, result, packed);
+    } else if (effect->code == REASON_FUNCTION_ERROR) {
+        reply_function_error(answer, result);
+    } else {
+        reply_status(answer, (enum reason)effect->code, result);
+    }
+}
+
 void calls_perform_reply(struct instance *instance, const struct effect *effect)
 {
     struct rpc_answer answer = { .id = effect->reference,
@@ -180,20 +307,15 @@ void calls_perform_reply(struct instance *instance, const struct effect *effect)
     struct message result;
     struct event_buffer packed = { 0 };
     bool has_result = message_open(instance, effect->blob, &result);
-    const struct call_side *side = &instance->calls[handle_index(effect->about)];
-    bool known = effect->about.bits != 0 && handle_equal(side->handle, effect->about);
-    const char *id = known ? side->request_id : instance->answering_id;
-    if (known) {
+    const struct call_side *side = calls_side(instance, effect->about);
+    const struct answering *refused = instance->answering; /* One without a row is the one that is being told. */
+    enum call_kind kind = side != NULL ? side->kind : refused != NULL ? refused->kind : CALL_KIND_EXECUTE;
+    const char *id = side != NULL ? side->request_id : refused != NULL ? refused->request_id : "";
+    if (side != NULL && kind == CALL_KIND_EXECUTE) {
         metrics_observe(instance->status.grpc_calls, loop_now_ns() - side->submitted_ns);
     }
-    answer.request_id = bytes_of(id == NULL ? "" : id);
-    if (effect->end == END_SUCCEEDED && has_result) {
-        reply_result(&answer, &result, &packed);
-    } else if (effect->code == REASON_FUNCTION_ERROR) {
-        reply_function_error(&answer, has_result ? &result : NULL);
-    } else {
-        reply_status(&answer, (enum reason)effect->code, has_result ? &result : NULL);
-    }
+    answer.request_id = bytes_of(id);
+    reply_fill(&answer, effect, kind, has_result ? &result : NULL, &packed);
     struct rpc_pair pair = { bytes_of("request-id"), answer.request_id };
     answer.pairs = answer.request_id.length > 0 ? &pair : NULL;
     answer.pair_count = answer.request_id.length > 0 ? 1 : 0;

@@ -71,6 +71,11 @@ static void perform_stopped(struct instance *instance, const struct effect *effe
 static perform *const performers[EFFECT_COUNT] = {
     [EFFECT_PUBLISH_REQUEST] = bus_perform_request,
     [EFFECT_FETCH_RESULT] = bus_perform_fetch,
+    [EFFECT_ADMIT] = calls_bind,
+    [EFFECT_FIND_REQUEST] = find_perform,
+    [EFFECT_PUBLISH_CANCELLED] = bus_perform_cancelled,
+    [EFFECT_REMOVE_REQUEST] = bus_perform_remove,
+    [EFFECT_ANNOUNCE_CANCEL] = bus_perform_announce,
     [EFFECT_REPLY] = calls_perform_reply,
     [EFFECT_PULL] = bus_perform_pull,
     [EFFECT_ACK] = bus_perform_token,

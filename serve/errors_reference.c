@@ -14,6 +14,7 @@ static const struct {
     { "INVALID_REQUEST", RPC_STATUS_INVALID_ARGUMENT,
       "a field is empty, not UTF-8, or holds a NUL; the field is named" },
     { "INVALID_FUNCTION_NAME", RPC_STATUS_INVALID_ARGUMENT, "the name does not match `^[a-z][a-z0-9_-]{0,62}$`" },
+    { "INVALID_ALIAS", RPC_STATUS_INVALID_ARGUMENT, "what follows `@` in the name is no alias" },
     { "OVERLOADED", RPC_STATUS_RESOURCE_EXHAUSTED, "more calls than `grpc.maxInFlight`, or no memory for this one" },
     { "REQUEST_TIMEOUT", RPC_STATUS_DEADLINE_EXCEEDED, "the call was opened and its message did not arrive" },
     { "INVALID_MANIFEST", RPC_STATUS_INVALID_ARGUMENT,
@@ -28,8 +29,7 @@ static const struct {
 /* In the table for the order of codes, and given to nobody by this version. */
 static bool reason_given(enum reason reason)
 {
-    return reason != REASON_OUT_OF_MEMORY && reason != REASON_OUTCOME_UNKNOWN && reason != REASON_CANCELLED &&
-           reason != REASON_HANDED_BACK && reason != REASON_BROKER_LOST;
+    return reason != REASON_OUT_OF_MEMORY && reason != REASON_HANDED_BACK && reason != REASON_BROKER_LOST;
 }
 
 static void print_retry(int64_t after_ms)
@@ -73,7 +73,7 @@ static void print_ends(void)
         [END_FAILED] = "it can't succeed: the function said so, or the request is invalid",
         [END_EXPIRED] = "its time was over before it had succeeded",
         [END_DEAD_LETTERED] = "its attempts are used up; the request itself is in `function-dead`",
-        [END_CANCELLED] = "nobody wants it any more (not given by this version)",
+        [END_CANCELLED] = "somebody cancelled it before it had ended otherwise",
     };
     printf("| `stead-outcome` | meaning |\n|---|---|\n");
     for (enum end end = END_SUCCEEDED; end < END_COUNT; end++) {

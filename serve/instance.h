@@ -44,18 +44,29 @@ enum {
     SERVE_ROUTES_MAX = RPC_ROUTES_MAX,
     SERVE_ROW_BYTES = 2 * SERVE_NAME_BYTES + SERVE_VERSION_BYTES + 2,
     SERVE_ID_BYTES = CLOUDEVENTS_REQUEST_ID_BYTES_MAX + 1,
+    SERVE_FUNCTION_BYTES = SERVE_KEY_BYTES + 1, /* language/name */
 };
 
 /* Subscription tags of the bus. */
-enum { TAG_ANSWERS = 1, TAG_RECORDS };
+enum { TAG_ANSWERS = 1, TAG_RECORDS, TAG_CANCELS };
 
 /* Texts of a waiting call; same index as the core's row. */
 struct call_side {
     uint64_t rpc_id; /* key of calls_by_rpc */
     struct handle handle;
     uint64_t submitted_ns;
-    char request_id[CLOUDEVENTS_REQUEST_ID_HEX + 1];
+    enum call_kind kind;
+    struct find_job *find; /* the search for its request that is under way; the job's own */
+    char request_id[SERVE_ID_BYTES];
+    char function[SERVE_FUNCTION_BYTES], digest[CLOUDEVENTS_DIGEST_HEX + 1]; /* CANCEL: of the message found */
     UT_hash_handle hh;
+};
+
+/* The call that is being told to the core: its texts, until its row is known or it is refused. */
+struct answering {
+    uint64_t rpc_id;
+    enum call_kind kind;
+    const char *request_id;
 };
 
 /* Which effect the one outstanding operation of a call or delivery came from; tells a PubAck from a stored message. */
@@ -184,7 +195,8 @@ struct instance {
     struct pending *pending_calls, *pending_deliveries;
     const struct row *setting; /* the row that is being told to the core */
     struct program *kept;      /* built before the core asked for it */
-    const char *answering_id;  /* request id of the call that is being submitted, for a refusal at once */
+    const struct answering *answering;
+    uint32_t finds; /* searches under way */
     int64_t stream_created_ns;
     struct function_side *functions;
     struct worker_side *workers;
@@ -231,6 +243,9 @@ void bus_perform_request(struct instance *instance, const struct effect *effect)
 void bus_perform_result(struct instance *instance, const struct effect *effect);
 void bus_perform_dead(struct instance *instance, const struct effect *effect);
 void bus_perform_answer(struct instance *instance, const struct effect *effect);
+void bus_perform_cancelled(struct instance *instance, const struct effect *effect);
+void bus_perform_remove(struct instance *instance, const struct effect *effect);
+void bus_perform_announce(struct instance *instance, const struct effect *effect);
 void bus_perform_fetch(struct instance *instance, const struct effect *effect);
 void bus_perform_ledger(struct instance *instance, const struct effect *effect);
 void bus_perform_pull(struct instance *instance, const struct effect *effect);
@@ -241,8 +256,14 @@ void bus_perform_token(struct instance *instance, const struct effect *effect);
 /* calls.c: the gRPC door */
 void calls_receive(void *instance);
 void calls_perform_reply(struct instance *instance, const struct effect *effect);
+/* The first effect that names a call's row: its texts are bound to it. */
 void calls_bind(struct instance *instance, const struct effect *effect);
+/* The call that the handle names, or NULL if it is over. */
+struct call_side *calls_side(struct instance *instance, struct handle handle);
 void calls_forget(struct instance *instance, struct handle handle);
+
+/* find.c: the search for a queued request */
+void find_perform(struct instance *instance, const struct effect *effect);
 
 /* reasons.c */
 struct reason_answer {

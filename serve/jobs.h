@@ -16,6 +16,9 @@ void jobs_records(struct instance *instance, bool force);
 /* Takes requests out of the queue that are done and that the broker brought back; instance->sweep_until 0 ends it. */
 void jobs_sweep(struct instance *instance);
 
+/* The id of a request in the queue, by the same rules as at its delivery (bus_in.c). */
+void jobs_request_id(int64_t stream_created_ns, const struct broker_message *message, char ret_id[SERVE_ID_BYTES]);
+
 /* For jobs: the control connection, made when first needed; NULL with `error` filled. */
 struct broker *jobs_broker(struct instance *instance, struct broker_error *error);
 /* Unpacks an archive and builds it; any reason but NONE is in build->message. */

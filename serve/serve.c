@@ -305,6 +305,7 @@ static bool bus_start(struct instance *instance, char *ret_error, size_t error_s
     const char *error = "subjects refused";
     instance->bus = bus_create(instance->loop, &options, &instance_bus_callbacks, instance, &error);
     if (instance->bus == NULL || !bus_subscribe(instance->bus, answers, TAG_ANSWERS) ||
+        !bus_subscribe(instance->bus, "function.cancel.*", TAG_CANCELS) ||
         !bus_subscribe(instance->bus, "$KV." BROKER_BUCKET_CONFIG ".>", TAG_RECORDS)) {
         snprintf(ret_error, error_size, "nats: %s", error);
         return false;

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SWEEP_MESSAGES_MAX = 2048, SWEEP_HEADERS_MAX = 64 }; /* a pass; the next one goes on */
+enum { SWEEP_MESSAGES_MAX = 2048 }; /* a pass; the next one goes on */
 
 struct sweep_function {
     char language[SERVE_LANGUAGE_BYTES], name[SERVE_NAME_BYTES];
@@ -31,26 +31,6 @@ struct sweep_job {
     size_t count;
     struct sweep_function functions[];
 };
-
-static void sweep_request_id(const struct sweep_job *job, const struct broker_message *message,
-                             char ret_id[SERVE_ID_BYTES])
-{
-    struct cloudevents_header headers[SWEEP_HEADERS_MAX];
-    struct cloudevents_error error;
-    struct bytes id;
-    size_t count = message->header_count < SWEEP_HEADERS_MAX ? message->header_count : SWEEP_HEADERS_MAX;
-    for (size_t i = 0; i < count; i++) {
-        headers[i] =
-            (struct cloudevents_header){ bytes_of(message->headers[i].name), bytes_of(message->headers[i].value) };
-    }
-    if (cloudevents_request_id_of(headers, count, &id, &error) && id.length < SERVE_ID_BYTES) {
-        memcpy(ret_id, id.at, id.length);
-        ret_id[id.length] = '\0';
-        return;
-    }
-    snprintf(ret_id, SERVE_ID_BYTES, BROKER_STREAM_REQUESTS "-%" PRId64 "-%" PRIu64, job->stream_created_ns / 1000000,
-             message->sequence);
-}
 
 static enum broker_status stored(struct sweep_job *job, struct broker *broker, const char *stream, const char *subject,
                                  char ret_outcome[16])
@@ -70,7 +50,7 @@ static enum broker_status sweep_message(struct sweep_job *job, struct broker *br
                                         const struct sweep_function *function, const struct broker_message *message)
 {
     char id[SERVE_ID_BYTES], subject[SERVE_ID_BYTES + 128], outcome[16];
-    sweep_request_id(job, message, id);
+    jobs_request_id(job->stream_created_ns, message, id);
     snprintf(subject, sizeof subject, "function.result.%s", id);
     enum broker_status status = stored(job, broker, BROKER_STREAM_RESULTS, subject, outcome);
     if (status == BROKER_OK && strcmp(outcome, end_name(END_DEAD_LETTERED)) == 0) {

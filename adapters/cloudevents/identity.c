@@ -88,6 +88,17 @@ void cloudevents_digest_text(uint64_t digest, char ret_hex[CLOUDEVENTS_DIGEST_HE
     snprintf(ret_hex, CLOUDEVENTS_DIGEST_HEX + 1, "%016" PRIx64, digest);
 }
 
+/* Whether a later header of the same name says something else. */
+static bool contradicted(const struct cloudevents_header *headers, size_t count, const char *name, struct bytes value)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (bytes_equal_text_nocase(headers[i].name, name) && !bytes_equal(headers[i].value, value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool cloudevents_request_id_of(const struct cloudevents_header *headers, size_t count, struct bytes *ret_id,
                                struct cloudevents_error *error)
 {
@@ -99,6 +110,10 @@ bool cloudevents_request_id_of(const struct cloudevents_header *headers, size_t 
                                     "the header stead-request-id must be 1 to %d printable ASCII characters other than "
                                     "space . * >",
                                     CLOUDEVENTS_REQUEST_ID_BYTES_MAX);
+        }
+        if (contradicted(headers, count, "stead-request-id", id)) {
+            return cloudevents_fail(error, CLOUDEVENTS_DUPLICATE_ATTRIBUTE, bytes_of("stead-request-id"),
+                                    "the header stead-request-id is there twice with different values: send one");
         }
         *ret_id = id;
         return true;

@@ -11,7 +11,7 @@ static const char *const languages[] = {
 #undef X
 };
 
-static const char *const reserved[] = { "result", "status", "health", "dead" };
+static const char *const reserved[] = { "result", "status", "health", "dead", "cancel" };
 
 bool cloudevents_function_name_valid(struct bytes name)
 {

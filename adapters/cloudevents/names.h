@@ -33,7 +33,7 @@ bool cloudevents_function_name_valid(struct bytes name);
 /* One of the table; false for anything else, reserved words included. */
 bool cloudevents_language_find(struct bytes name, enum cloudevents_language *ret_language);
 const char *cloudevents_language_name(enum cloudevents_language language);
-/* result, status, health and dead are subjects of Stead's own below "function." and never languages. */
+/* result, status, health, dead and cancel are subjects of Stead's own below "function." and never languages. */
 bool cloudevents_language_reserved(struct bytes name);
 /* One subject token: 1 to 128 printable ASCII characters other than space . * > */
 bool cloudevents_request_id_valid(struct bytes id);

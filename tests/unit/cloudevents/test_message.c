@@ -184,6 +184,8 @@ static void finds_the_request_id(void **state)
         { { "nats-msg-id", "m" }, "m", CLOUDEVENTS_NONE },
         { { "Nats-Msg-Id", "m.n" }, NULL, CLOUDEVENTS_NONE },
         { { "stead-request-id", "a b", "Nats-Msg-Id", "m" }, NULL, CLOUDEVENTS_BAD_CHARACTER },
+        { { "stead-request-id", "r1", "Stead-Request-Id", "r1" }, "r1", CLOUDEVENTS_NONE },
+        { { "stead-request-id", "r1", "Stead-Request-Id", "r2" }, NULL, CLOUDEVENTS_DUPLICATE_ATTRIBUTE },
         { { NULL }, NULL, CLOUDEVENTS_NONE },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
