@@ -17,10 +17,10 @@
 /* code, number, when */
 #define EXIT_CODES(X)                                                                                                  \
     X(DONE, 0, "done; the function succeeded")                                                                         \
-    X(SAID_NO, 1, "the function returned an error, the code did not build, or a check failed")                         \
+    X(SAID_NO, 1, "the function returned an error, the code did not build, the request had ended, or a check failed")  \
     X(USAGE, 2, "wrong usage: an unknown option, file or function, or an invalid event")                               \
     X(UNAVAILABLE, 69, "Stead or the broker is not there, or a port is in use; the function did not start")            \
-    X(TRY_AGAIN, 75, "try again later: queue full, deadline passed, outcome unknown")                                  \
+    X(TRY_AGAIN, 75, "try again later: queue full, deadline passed, outcome unknown, no result yet")                   \
     X(NOT_PERMITTED, 77, "not permitted")                                                                              \
     X(CONFIGURATION, 78, "the configuration or a manifest is wrong")
 

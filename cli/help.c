@@ -97,11 +97,11 @@ void help_page(void)
 #define EXIT_CODE_ROW(code, number, when) printf("| %d | %s |\n", number, when);
     EXIT_CODES(EXIT_CODE_ROW)
 #undef EXIT_CODE_ROW
-    puts("\nHow the status of a call becomes an exit code: `NOT_FOUND`, `INVALID_ARGUMENT` and an event that is too "
-         "large are\n"
-         "2; `RESOURCE_EXHAUSTED`, `DEADLINE_EXCEEDED` and an unknown outcome are 75; `UNAVAILABLE` is 69; "
-         "`PERMISSION_DENIED`\n"
-         "and `UNAUTHENTICATED` are 77; everything else is 1.");
+    puts(
+        "\nHow the status of a call becomes an exit code: `NOT_FOUND`, `INVALID_ARGUMENT` and an event that is too "
+        "large are\n"
+        "2; `RESOURCE_EXHAUSTED`, `DEADLINE_EXCEEDED`, an unknown outcome and a result that is not stored yet are 75;\n"
+        "`UNAVAILABLE` is 69; `PERMISSION_DENIED` and `UNAUTHENTICATED` are 77; everything else is 1.");
     for (const struct command *command = commands; command->name != NULL; command++) {
         page_command(command);
     }

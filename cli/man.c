@@ -159,6 +159,8 @@ static void stead_print(void)
         { "STEAD_...", "any key of the configuration: grpc.maxInFlight is STEAD_GRPC_MAX_IN_FLIGHT" },
         { "NATS_URL, NATS_CREDS", "the broker and its credentials, if no key of ours names them" },
         { "STEAD_SDK_DIR", "folder of the SDKs, if they don't lie beside the program" },
+        { "STEAD_DEV_POLL",
+          "if set, stead dev looks for changes every second instead of being told (network file systems)" },
         { "NO_COLOR", "no colour on terminals either" },
         { "XDG_STATE_HOME", "stead dev keeps its things in stead/dev below it; below ~/.local/state otherwise" },
     };

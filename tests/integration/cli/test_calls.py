@@ -2,6 +2,9 @@
 test wants, so that rare answers and many instances are as easy as common ones."""
 
 import json
+import os
+import pty
+import subprocess
 import sys
 import tempfile
 import time
@@ -11,7 +14,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 import grpc
 from fake_stead import Fake, admin, refuse, service
-from stead_program import stead
+from stead_program import STEAD, environment, stead
 
 NOT_FOUND, PRECONDITION = grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION
 
@@ -209,6 +212,19 @@ class Rollouts(Case):
                           "rollout  ready on 3 of 3 instances"])
         self.assertEqual(self.fake.count("Rollout"), 4)
         self.assertEqual((self.fake.last("Rollback").name, self.fake.last("Rollback").version), ("stats", "v1"))
+
+    def test_a_terminal_has_one_line(self):
+        self.play(self.rollout(0, a="building"), self.rollout(1, a="ready"))
+        master, terminal = pty.openpty()
+        done = subprocess.run([STEAD, "function", "rollback", "stats", "--wait"], stdin=subprocess.DEVNULL, check=False,
+                              stdout=subprocess.DEVNULL, stderr=terminal, timeout=60,
+                              env=environment(STEAD_ADDR=self.fake.address, TERM="xterm", NO_COLOR="1"))
+        os.close(terminal)
+        said = os.read(master, 4096).decode()
+        os.close(master)
+        self.assertEqual(done.returncode, 0)
+        self.assertTrue(said.startswith("\r\x1b[Krollout  1 building, ready on 0 of 1 instance"
+                                        "\r\x1b[Krollout  ready on 1 of 1 instance\r\n"), repr(said))
 
     def test_without_wait_nothing_is_asked(self):
         self.play(self.rollout(0, a="building"))
