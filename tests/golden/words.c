@@ -1,8 +1,10 @@
 /* Facts in words. The first word says which fact, the second whom it is about, options follow by name:
  *
  *     link up|down                         published R [duplicate] [refused CODE] [unknown]
- *     deploy F@V [retries N] [workers N]   deliver R F sequence N [try N] [reply]
+ *     deploy F@V [retries N] [workers N]   deliver R F sequence N [try N] [reply] [alias N]
  *       [concurrency N] [timeout MS]       result R              error R retry|permanent|throttle [after MS]
+ *       [of F] [alias N] [weight N]        setting NAME VALUE
+ *       [closing drain|end] [elsewhere]
  *     remove F                             ready|exited|broken wN
  *     built F [failed]                     stored|buried R [refused CODE] [unknown]
  *     consumer F [after SEQUENCE]          ledger R empty|lost|unknown|written V|ours V|holds A starts S revision V
@@ -96,6 +98,22 @@ static void tell_link(struct stage *stage, struct actor *actor, const struct wor
     input->kind = up ? INPUT_LINK_UP : INPUT_LINK_DOWN;
 }
 
+/* What a route is of, how a function closes, and that others serve it. */
+static void tell_share(struct stage *stage, const struct words *words, struct input *input)
+{
+    for (uint32_t i = 2; i + 1 < words->count; i++) {
+        if (strcmp(words->word[i], "of") == 0) {
+            input->as.function.of = function_key(stage, words->word[i + 1]);
+        }
+    }
+    input->as.function.alias = (uint8_t)words_option(words, "alias", 0);
+    input->as.function.weight = (uint8_t)words_option(words, "weight", 0);
+    input->as.function.elsewhere = has(words, "elsewhere");
+    if (has(words, "closing")) {
+        input->as.function.closing = has(words, "end") ? CLOSING_END : CLOSING_DRAIN;
+    }
+}
+
 static void tell_deploy(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
 {
     input->kind = INPUT_FUNCTION_SET;
@@ -106,6 +124,21 @@ static void tell_deploy(struct stage *stage, struct actor *actor, const struct w
     input->as.function.concurrency = (uint16_t)words_option(words, "concurrency", 1);
     input->as.function.timeout_ns = option_ns(words, "timeout", 1000);
     input->as.function.keep_alive_ns = option_ns(words, "keep-alive", 600000);
+    tell_share(stage, words, input);
+}
+
+static void tell_setting(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
+{
+#define X(name, meaning) #name,
+    static const char *const names[] = { SETTINGS(X) };
+#undef X
+    input->kind = INPUT_SETTING;
+    while (strcmp(names[input->as.setting.which], words->word[1]) != 0) {
+        if (++input->as.setting.which == SETTING_COUNT) {
+            stage_fail(stage, "no such setting", words->word[1]);
+        }
+    }
+    input->as.setting.value = words_option(words, words->word[1], 0);
 }
 
 static void tell_remove(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)
@@ -217,6 +250,7 @@ static void tell_deliver(struct stage *stage, struct actor *actor, const struct 
     input->as.delivery.sequence = words_option(words, "sequence", 0);
     input->as.delivery.delivered = (uint32_t)words_option(words, "try", 1);
     input->as.delivery.has_reply_to = has(words, "reply");
+    input->as.delivery.alias = (uint8_t)words_option(words, "alias", ALIAS_LIVE);
     input->blob = stage_blob(actor, input->as.delivery.request);
 }
 
@@ -302,7 +336,7 @@ static const struct {
     { "fetched", tell_result, 3 },   { "answer", tell_result, 3 },     { "drain", tell_drain, 1 },
     { "submit", tell_call, 3 },      { "await", tell_door, 2 },        { "look", tell_door, 2 },
     { "cancel", tell_door, 2 },      { "found", tell_found, 3 },       { "cancelled", tell_published, 2 },
-    { "removed", tell_removed, 2 },  { "heard", tell_heard, 2 },
+    { "removed", tell_removed, 2 },  { "heard", tell_heard, 2 },       { "setting", tell_setting, 3 },
 };
 
 void stage_tell(struct stage *stage, struct actor *actor, const struct words *words)
