@@ -125,7 +125,7 @@ static bool js_compile(struct build *build)
 static bool js_command(struct build *build)
 {
     const char *directory = build->result->directory;
-    return build_argument(build, "%s", build->toolchain.path) && build_argument(build, "%s/sdk/run.mjs", directory) &&
+    return build_argument(build, "%s", build->toolchain.path) && build_argument(build, "%s/sdk/run.cjs", directory) &&
            build_argument(build, "%s/src/%s", directory, build->entry);
 }
 

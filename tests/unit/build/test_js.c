@@ -21,7 +21,7 @@ static void expect_answer(const char *folder, const char *wanted)
     struct build_result result;
     char script[1024];
     fixture_build(BUILD_JS, folder, BUILD_DONE, NULL, &result);
-    assert_non_null(strstr(result.argv[1], "/sdk/run.mjs"));
+    assert_non_null(strstr(result.argv[1], "/sdk/run.cjs"));
     snprintf(script, sizeof script,
              "import('%s').then((m) => console.log(JSON.stringify((m.default.default ?? m.default)())))",
              result.argv[2]);
