@@ -130,7 +130,9 @@ static void look(struct dev_reload *reload)
         functions->list[i]->seen = false;
     }
     for (size_t i = 0; i < reload->root_count; i++) {
-        dev_functions_look(reload->roots[i], found, folder_seen, reload);
+        if (!dev_functions_look(reload->roots[i], found, folder_seen, reload)) {
+            due_at_the_latest(reload, in_ms(POLL_MS)); /* No watch tells when a folder that is gone comes back. */
+        }
     }
     for (size_t i = functions->count; i > 0; i--) {
         if (!functions->list[i - 1]->seen) {

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_COLUMN = 18, OPTION_COLUMN = 26 };
+enum { NAME_COLUMN = 18, OPTION_COLUMN_MIN = 26 };
 
 static bool has_options(const struct command *command)
 {
@@ -31,6 +31,18 @@ void help_option(const struct option *option, char ret_left[HELP_LEFT_BYTES])
              option->value == NULL ? "" : option->value);
 }
 
+/* As wide as the widest option. */
+static int option_column(const struct command *command)
+{
+    int column = OPTION_COLUMN_MIN;
+    for (const struct option *option = command->options; option != NULL && option->name != NULL; option++) {
+        char left[HELP_LEFT_BYTES];
+        help_option(option, left);
+        column = (int)strlen(left) > column ? (int)strlen(left) : column;
+    }
+    return column;
+}
+
 void help_overview(void)
 {
     puts("stead: functions on NATS JetStream\n\nusage: stead COMMAND [OPTION...]\n");
@@ -50,10 +62,11 @@ void help_command(const struct command *command)
         printf("\n%s\n", command->about);
     }
     puts(has_options(command) ? "\noptions:" : "");
+    int column = option_column(command);
     for (const struct option *option = command->options; option != NULL && option->name != NULL; option++) {
         char left[HELP_LEFT_BYTES];
         help_option(option, left);
-        printf("  %-*s %s\n", OPTION_COLUMN, left, option->help);
+        printf("  %-*s %s\n", column, left, option->help);
     }
     printf("%sexample:\n  %s\n", has_options(command) ? "\n" : "", command->example);
 }

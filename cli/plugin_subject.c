@@ -169,6 +169,10 @@ bool subject_start(struct subject *subject)
     subject->exit_status = EXIT_STATUS_PENDING;
     subject->failed = false;
     subject->used = subject->length = 0;
+    subject->limits.frame_bytes_max = CHECK_FRAME_BYTES_MAX;
+    subject->limits.result_bytes_max = CHECK_FRAME_BYTES_MAX - FRAME_LENGTH_MIN;
+    subject->concurrency = 1;
+    subject->ahead = false;
     snprintf(subject->problem, sizeof subject->problem, "it can't be started");
     struct spawner_program program = { .argv = subject->argv };
     if (spawner_spawn(subject->spawner, subject->id, &program) != 0) {
@@ -207,10 +211,26 @@ void subject_end(struct subject *subject)
     subject->channel_fd = subject->stdout_fd = subject->stderr_fd = -1;
 }
 
-static bool subject_hello(struct subject *subject)
+static bool subject_take_concurrency(struct subject *subject, struct bytes header)
+{
+    uint64_t value = 0;
+    struct bytes text;
+    if (!event_find(header, ":concurrency", &text)) {
+        return true;
+    }
+    if (!event_find_u64(header, ":concurrency", &value) || value < 1 || value > UINT16_MAX) {
+        subject_problem(subject, "its :concurrency is not a number from 1 to 65535");
+        return false;
+    }
+    subject->concurrency = (uint32_t)value;
+    return true;
+}
+
+bool subject_greeted(struct subject *subject)
 {
     struct frame frame;
     struct bytes versions;
+    struct bytes features;
     if (!subject_expect(subject, FRAME_HELLO, &frame)) {
         return false;
     }
@@ -218,7 +238,9 @@ static bool subject_hello(struct subject *subject)
         subject_problem(subject, "its HELLO does not offer version 1 in :pipe");
         return false;
     }
-    return true;
+    subject->ahead = event_find(frame.header, ":features", &features) &&
+                     memmem(features.at, features.length, "ahead", strlen("ahead")) != NULL;
+    return subject_take_concurrency(subject, frame.header);
 }
 
 static bool subject_configure(struct subject *subject)
@@ -228,16 +250,17 @@ static bool subject_configure(struct subject *subject)
     event_buffer_attribute_text(&header, ":function", "check/check");
     event_buffer_attribute_text(&header, ":version", "1");
     event_buffer_attribute_text(&header, ":from-the-future", "to be ignored");
-    event_buffer_attribute_u64(&header, ":frame-bytes-max", CHECK_FRAME_BYTES_MAX);
+    event_buffer_attribute_u64(&header, ":frame-bytes-max", subject->limits.frame_bytes_max);
+    event_buffer_attribute_u64(&header, ":result-bytes-max", subject->limits.result_bytes_max);
     struct frame frame;
     bool ready =
         subject_send(subject, FRAME_CONFIG, 0, 0, (struct bytes){ header.at, header.length }, (struct bytes){ 0 }) &&
-        subject_expect(subject, FRAME_READY, &frame);
+        subject_expect(subject, FRAME_READY, &frame) && subject_take_concurrency(subject, frame.header);
     event_buffer_free(&header);
     return ready;
 }
 
 bool subject_ready(struct subject *subject)
 {
-    return subject_hello(subject) && subject_configure(subject);
+    return subject_greeted(subject) && subject_configure(subject);
 }

@@ -16,6 +16,11 @@ struct subject {
     int channel_fd, stdout_fd, stderr_fd;
     int exit_status; /* EXIT_STATUS_PENDING while it runs, -1 after a signal */
     bool failed;
+    struct {
+        uint64_t frame_bytes_max, result_bytes_max; /* what CONFIG says; subject_start() sets the usual ones */
+    } limits;
+    uint32_t concurrency; /* what it said: HELLO, then READY */
+    bool ahead;
     uint8_t *input;
     size_t used, length, capacity;
     char problem[256];
@@ -24,6 +29,8 @@ struct subject {
 /* Starts a fresh process; subject_end() kills it if need be. */
 bool subject_start(struct subject *subject);
 void subject_end(struct subject *subject);
+/* Takes HELLO. */
+bool subject_greeted(struct subject *subject);
 /* Goes through HELLO, CONFIG and READY. */
 bool subject_ready(struct subject *subject);
 /* True once it has exited, within 10 s; then `exit_status` holds. */

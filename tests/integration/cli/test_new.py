@@ -208,6 +208,16 @@ class Follow(unittest.TestCase):
             self.answers(dev, "echo", "one")
             self.assertEqual(dev.stop()[0], 0)
 
+    def test_the_folder_itself_goes_and_comes_back(self):
+        with self.dev() as dev:
+            dev.ready()
+            self.root.rename(self.root.parent / "away")
+            self.said(dev, "removed echo/ → echo is out of service")
+            (self.root.parent / "away").rename(self.root)
+            self.said(dev, "new echo/ → ready in ")
+            self.answers(dev, "echo", "one")
+            self.assertEqual(dev.stop()[0], 0)
+
     def test_it_does_not_spin(self):
         with self.dev() as dev:
             dev.ready()
