@@ -178,6 +178,7 @@ class Server:
 
     def call(self, stream, header, body):
         event = Event(data=body, block=header, origin=self.origin)
+        event._read()  # before the function can catch what a malformed header raises; a reply needs it anyway
         context = Context(event, self.channel, stream, monotonic(), self.origin, self.version)
         try:
             result = self.f(event, context)
