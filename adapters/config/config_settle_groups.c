@@ -44,7 +44,8 @@ static void name_group(const struct config_groups *groups, size_t index, struct 
     }
     if (!prefixed || !cloudevents_language_find(bytes_of(group->language), &language)) {
         config_problem(
-            problems, "%s: queue.groups[%zu]: name \"%.60s\": write function.<language>, with bin, c, go, js or python",
+            problems,
+            "%s: queue.groups[%zu]: name \"%.60s\": write function.<language>, with one of " CLOUDEVENTS_LANGUAGE_WORDS,
             place, index, group->name);
     }
     for (size_t i = 0; i < index; i++) {

@@ -118,7 +118,7 @@ static void manifest_check(const struct manifest *manifest, const char *name, st
     }
     bool spoken = manifest->language != NULL && *manifest->language != '\0';
     if (spoken && !cloudevents_language_find(bytes_of(manifest->language), &language)) {
-        config_problem(problems, "%s: spec.language: \"%.40s\" is not one of bin, c, go, js, python", name,
+        config_problem(problems, "%s: spec.language: \"%.40s\" is not one of " CLOUDEVENTS_LANGUAGE_WORDS, name,
                        manifest->language);
     }
     check_long_lived(manifest, name, problems);

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 from stead_world import ROOT, WorldCase, event_of, main, wait_for
+from stead_world.world import PROGRAM
 
 ORIGINAL = os.path.join(ROOT, "tests", "unit", "config", "original.yaml")
 ECHO = {"main.py": "import stead\n\n@stead.function\ndef f(event, ctx):\n    return event.data\n"}
@@ -46,10 +47,22 @@ class Configurations(WorldCase):
         self.assertEqual(json.loads(answer.data), {"a": 1})
         with open(os.path.join(os.path.dirname(ORIGINAL), "original.check"), encoding="utf-8") as file:
             explained = [line.split(": ", 1)[1] for line in file.read().splitlines()]
+        self.check_says_the_same()
         self.assertEqual([record["what"].split(": ", 1)[1] for record in records(one, "setting explained")], explained)
         stream = world.bus().run(world.buses[0].stream.stream_info("functions")).config
         self.assertEqual((stream.max_msgs, stream.max_age, stream.num_replicas), (10000, 24 * 3600, 1))
         self.assertEqual((stream.storage, sorted(stream.subjects)[0]), ("file", "function.c.*"))
+
+    def check_says_the_same(self):
+        """`stead config check` explains on stdout what serve logs, and --json holds the same lines."""
+        for arguments in ([], ["--json"]):
+            command = [PROGRAM, "config", "check", os.path.basename(ORIGINAL), *arguments]
+            ended = subprocess.run(
+                command, cwd=os.path.dirname(ORIGINAL), capture_output=True, text=True, timeout=60, check=True
+            )
+            said = json.loads(ended.stdout)["notes"] if arguments else ended.stdout.splitlines()
+            with open(os.path.join(os.path.dirname(ORIGINAL), "original.check"), encoding="utf-8") as file:
+                self.assertEqual(said, file.read().splitlines())
 
     def test_toolchain_of_another_version(self):
         world = self.new_world()
