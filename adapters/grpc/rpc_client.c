@@ -231,7 +231,8 @@ static struct rpc_reply *reply_of(const struct pending *pending)
     struct rpc_outcome outcome = { .status = (int)pending->status,
                                    .message = rpc_slice_bytes(&pending->message),
                                    .details = trailer(pending, "grpc-status-details-bin"),
-                                   .attempts = trailer(pending, "stead-attempts") };
+                                   .attempts = trailer(pending, "stead-attempts"),
+                                   .pushback = trailer(pending, "grpc-retry-pushback-ms") };
     grpc_slice whole = grpc_empty_slice();
     if (pending->response) {
         grpc_byte_buffer_reader reader;

@@ -43,6 +43,7 @@ struct rpc_reply {
     const struct rpc_pair *violations; /* BadRequest: field and description */
     size_t violation_count;
     int64_t retry_after_ms; /* RetryInfo; -1 if none */
+    bool retry_forbidden;   /* by a negative grpc-retry-pushback-ms */
 
     bool function_failed; /* status OK, but the function said no: error, error_type, error_class, retryable; or a stored
                              result that is no success: error, reason */

@@ -182,6 +182,7 @@ struct rpc_reply *rpc_reply_make(const struct rpc_outcome *outcome, const char *
     reply->message = copied(&box->arena, outcome->message);
     reply->raw = copied(&box->arena, outcome->response);
     reply->attempts = number_read(outcome->attempts);
+    reply->retry_forbidden = outcome->pushback.length > 0 && outcome->pushback.at[0] == '-';
     reply->retry_after_ms = -1;
     if (outcome->details.length > 0)
         rpc_details_unpack(&box->arena, copied(&box->arena, outcome->details), reply);

@@ -11,6 +11,7 @@ struct rpc_outcome {
     struct bytes message;
     struct bytes details;  /* grpc-status-details-bin */
     struct bytes attempts; /* stead-attempts */
+    struct bytes pushback; /* grpc-retry-pushback-ms */
     struct bytes response; /* the response message */
 };
 

@@ -114,8 +114,8 @@ static stead_client_reply *call(stead_client *client, const struct call *call, i
             return NULL;
         bool unavailable = rpc->status == RPC_STATUS_UNAVAILABLE;
         refused_each = refused_each && unavailable && bytes_equal_text(rpc->domain, RPC_ERROR_DOMAIN);
-        int64_t delay_ns = rpc->retry_after_ms >= 0 ? rpc->retry_after_ms * NS_PER_MS : jittered_ns(step_ms);
-        if (!unavailable || left <= 0 || delay_ns >= deadline_ns - now_ns()) {
+        int64_t delay_ns = rpc->retry_after_ms > 0 ? rpc->retry_after_ms * NS_PER_MS : jittered_ns(step_ms);
+        if (!unavailable || rpc->retry_forbidden || left <= 0 || delay_ns >= deadline_ns - now_ns()) {
             stead_client_reply *reply = client_reply_make(rpc, call->stored, refused_each);
             rpc_reply_free(rpc);
             return reply;

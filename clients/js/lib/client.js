@@ -110,7 +110,7 @@ class Client {
         const { error, ours, allowed } = platformError(serviceError);
         lost ||= !ours || error.status !== 'UNAVAILABLE'; // without Stead's word it may have been accepted
         error.notStarted = !lost;
-        const delay = error.retryAfter ?? step * (0.5 + Math.random() / 2);
+        const delay = error.retryAfter || step * (0.5 + Math.random() / 2);
         step = Math.min(2 * step, DELAY_MAX);
         if (error.status !== 'UNAVAILABLE' || !allowed || left <= 0 || Date.now() + delay >= deadline) throw error;
         await sleep(delay, undefined, { signal }).catch(() => signal?.throwIfAborted());

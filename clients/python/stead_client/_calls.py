@@ -106,7 +106,7 @@ class Attempts:
         refused = error.status == "UNAVAILABLE" and ours
         self.lost = self.lost or not refused  # an attempt without Stead's word may have been accepted
         error.not_started = not self.lost
-        delay = error.retry_after if error.retry_after is not None else self.step * random.uniform(0.5, 1)
+        delay = error.retry_after or self.step * random.uniform(0.5, 1)
         self.step = min(2 * self.step, _DELAY_MAX)
         late = self.deadline is not None and time.monotonic() + delay >= self.deadline
         if error.status != "UNAVAILABLE" or not allowed or self.left <= 0 or late:

@@ -69,7 +69,7 @@ class PlatformError(SteadError):
 
 def platform_error(rpc_error):
     """(PlatformError, by Stead itself?, may be tried again?) of a grpc.RpcError."""
-    trailers = dict(rpc_error.trailing_metadata() or ())
+    trailers = {key: value for key, value in rpc_error.trailing_metadata() or ()}
     reason, domain, retry_after, violations, metadata = "", "", None, [], {}
     for any_detail in _details(trailers.get("grpc-status-details-bin")):
         kind = any_detail.type_url.rpartition("/")[2]
