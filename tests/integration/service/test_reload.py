@@ -76,6 +76,7 @@ class Reload(WorldCase):
         self.assertEqual(self.one.client.get("first").response.function.version, first.version)
         again = self.world.deploy(self.one, FAILS, "first")
         self.assertNotEqual(again.version, first.version, "the same code with other settings is another version")
+        self.assertEqual(self.one.stop(), 0)
 
     def test_log_level(self):
         self.write(FIRST + "log: {level: error}\n")
@@ -96,6 +97,7 @@ class Reload(WorldCase):
         self.assertEqual(self.metric("stead_instance_slots"), 64)
         again = self.hang_up()
         self.assertEqual((again["changed"], again["needs_restart"]), (0, 2), "it is told until it is done")
+        self.assertEqual(self.one.stop(), 0)
 
     def test_broken_file_changes_nothing(self):
         self.assertEqual(self.metric(SUCCESSFUL), 1)
