@@ -25,11 +25,12 @@ static void check_toolchains(struct report *report, const struct config *config,
             continue;
         }
         build_toolchain_find(spawner, language, &toolchain);
-        if (toolchain.available) {
+        if (toolchain.available && toolchain.path[0] == '\0') {
+            report_add(report, LEVEL_OK, name, NULL, "programs for %s", toolchain.version);
+        } else if (toolchain.available) {
             report_add(report, LEVEL_OK, name, NULL, "%s (%s)", toolchain.path, toolchain.version);
         } else {
-            report_add(report, LEVEL_WARN, name,
-                       "functions in this language are not served here; ci/setup run installs it", "%s",
+            report_add(report, LEVEL_WARN, name, "functions in this language are not served here", "%s",
                        toolchain.problem);
         }
     }

@@ -78,7 +78,8 @@ bool build_language_of_name(const char *name, enum build_language *ret_language)
 
 /* Which language a set of files shows: start from { 0 }, show it every path (relative, with '/'), then ask. */
 struct build_signs {
-    uint32_t languages; /* one bit each */
+    uint32_t languages;       /* one bit each */
+    uint32_t languages_maybe; /* these count if there is none of those */
     bool typescript;
 };
 void build_signs_see(struct build_signs *signs, const char *path, size_t path_length, bool executable);

@@ -14,14 +14,15 @@ struct sign {
     const char *name;   /* the whole name, or NULL */
     const char *suffix; /* or how it ends */
     bool executable;    /* it must be one */
+    bool weak;          /* may lie beside another language's files: a compiled program, the settings of a tool */
 };
 
 static const struct sign signs_known[] = {
-    { BUILD_BIN, "main", NULL, true },         { BUILD_C, NULL, ".c", false },
-    { BUILD_GO, "go.mod", NULL, false },       { BUILD_GO, NULL, ".go", false },
-    { BUILD_JS, "main.js", NULL, false },      { BUILD_JS, "main.mjs", NULL, false },
-    { BUILD_JS, "main.cjs", NULL, false },     { BUILD_JS, "index.js", NULL, false },
-    { BUILD_JS, "package.json", NULL, false }, { BUILD_PYTHON, "main.py", NULL, false },
+    { BUILD_BIN, "main", NULL, true, true },         { BUILD_C, NULL, ".c", false, false },
+    { BUILD_GO, "go.mod", NULL, false, false },      { BUILD_GO, NULL, ".go", false, false },
+    { BUILD_JS, "main.js", NULL, false, false },     { BUILD_JS, "main.mjs", NULL, false, false },
+    { BUILD_JS, "main.cjs", NULL, false, false },    { BUILD_JS, "index.js", NULL, false, true },
+    { BUILD_JS, "package.json", NULL, false, true }, { BUILD_PYTHON, "main.py", NULL, false, false },
 };
 
 static const char signs_wanted[] =
@@ -45,7 +46,7 @@ void build_signs_see(struct build_signs *signs, const char *path, size_t path_le
                          ? strlen(sign->name) == path_length && memcmp(sign->name, path, path_length) == 0
                          : name_ends(path, path_length, sign->suffix);
         if (named && (executable || !sign->executable)) {
-            signs->languages |= 1u << sign->language;
+            *(sign->weak ? &signs->languages_maybe : &signs->languages) |= 1u << sign->language;
         }
     }
     signs->typescript = signs->typescript || name_ends(path, path_length, ".ts");
@@ -58,8 +59,9 @@ bool build_signs_language(const struct build_signs *signs, enum build_language *
     size_t used = 0;
     int count = 0;
     enum build_language language = BUILD_LANGUAGE_COUNT;
+    uint32_t languages = signs->languages != 0 ? signs->languages : signs->languages_maybe;
     for (int i = 0; i < BUILD_LANGUAGE_COUNT; i++) {
-        if ((signs->languages & 1u << i) != 0) {
+        if ((languages & 1u << i) != 0) {
             language = (enum build_language)i;
             used += (size_t)snprintf(found + used, sizeof found - used, "%s%s", count > 0 ? " and " : "",
                                      build_language_name(language));

@@ -1,8 +1,14 @@
-"""A function in every language, by gRPC and by NATS; languages without a toolchain; packages that may not be fetched."""
+"""A function in every language, by gRPC and by NATS; languages without a toolchain; packages, fetched and not."""
+import functools
+import http.server
+import io
 import json
 import os
 import shutil
+import tarfile
+import threading
 import unittest
+import zipfile
 
 from stead_world import ROOT, WorldCase, event_of, main, wait_for
 from stead_world.calls import answer_of, module
@@ -153,6 +159,111 @@ class Languages(WorldCase):
             answer = self.one.client.deploy("unclear", files)
             self.assert_status(answer, "INVALID_ARGUMENT", "UNKNOWN_LANGUAGE")
             self.assertIn(words, answer.text)
+
+
+def zip_of(files):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return packed.getvalue()
+
+
+def tar_of(files):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return packed.getvalue()
+
+
+def registry_of(address):
+    """One package or module `left` 1.0.0 in the form of each registry: path -> content."""
+    info = "left-1.0.0.dist-info/"
+    wheel = zip_of({"left.py": "WORD = 'by pip'\n", info + "METADATA": "Metadata-Version: 2.1\nName: left\nVersion: 1.0.0\n",
+                    info + "WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n", info + "RECORD": ""})
+    package = {"name": "left", "version": "1.0.0", "main": "i.cjs", "scripts": {"install": "touch RAN"}}
+    version = {**package, "hasInstallScript": True, "dist": {"tarball": "http://%s/npm/left.tgz" % address}}
+    module_text = "module example.com/left\n\ngo 1.22\n"
+    source = 'package left\n\nconst Word = "by go"\n'
+    below = "example.com/left@v1.0.0/"
+    return {
+        "/pip/left/": b'<a href="left-1.0.0-py3-none-any.whl">left</a>',
+        "/pip/left/left-1.0.0-py3-none-any.whl": wheel,
+        "/npm/left": json.dumps({"name": "left", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": version}}).encode(),
+        "/npm/left.tgz": tar_of({"package/package.json": json.dumps(package), "package/i.cjs": "module.exports = require('fs')"
+                                 ".existsSync(__dirname + '/RAN') ? 'its script ran' : 'by npm';\n"}),
+        "/go/example.com/left/@v/v1.0.0.info": b'{"Version": "v1.0.0"}',
+        "/go/example.com/left/@v/v1.0.0.mod": module_text.encode(),
+        "/go/example.com/left/@v/v1.0.0.zip": zip_of({below + "go.mod": module_text, below + "left.go": source}),
+    }
+
+
+class Registry(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, files, *rest):
+        self.files = files
+        super().__init__(*rest)
+
+    def do_GET(self):
+        content = self.files.get(self.path)
+        self.send_response(404 if content is None else 200)
+        kind = "application/json" if self.path.startswith("/npm/") else "text/html"
+        self.send_header("Content-Type", "application/octet-stream" if self.path[-4:] in (".whl", ".tgz", ".zip") else kind)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        self.wfile.write(content or b"")
+
+    def log_message(self, *_):
+        pass
+
+
+class Fetched(WorldCase):
+    """An operator who allows the network, with registries of his own."""
+
+    @classmethod
+    def setUpClass(cls):
+        files = {}
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Registry, files))
+        address = "127.0.0.1:%d" % server.server_port
+        files.update(registry_of(address))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        cls.addClassCleanup(server.server_close)
+        cls.addClassCleanup(server.shutdown)
+        os.environ.update({"PIP_INDEX_URL": "http://%s/pip/" % address, "NPM_CONFIG_REGISTRY": "http://%s/npm/" % address,
+                           "GOPROXY": "http://%s/go" % address, "GONOSUMDB": "*"})
+        cls.settings = {"build_allow_network": "true"}
+        super().setUpClass()
+
+    def check(self, language, files, word):
+        self.world.deploy(self.one, files, "fetched-" + language)
+        answer = self.one.client.execute("fetched-" + language, event_of(1))
+        self.assert_ok(answer)
+        self.assertEqual(json.loads(answer.data), word)
+
+    def test_python(self):
+        code = "import left\nimport stead\n\n@stead.function\ndef f(event, ctx):\n    return left.WORD\n"
+        self.check("python", {"main.py": code, "requirements.txt": "left==1.0.0\n"}, "by pip")
+
+    @unittest.skipUnless(NODE and shutil.which("npm"), "no npm here")
+    def test_js(self):
+        files = {"main.mjs": "import left from 'left';\nexport default (event) => event.reply('x.v1', left);\n",
+                 "package.json": '{"dependencies": {"left": "^1.0.0", "@stead/sdk": "*"}}'}
+        self.check("js", files, "by npm")
+
+    @unittest.skipUnless(GO, "no Go here")
+    def test_go(self):
+        code = DOUBLE["go"]["main.go"].replace('"context"', '"context"\n\t"example.com/left"').replace("2*n", "left.Word")
+        files = {"main.go": code, "go.mod": "module x\n\ngo 1.22\n\nrequire example.com/left v1.0.0\n"}
+        self.check("go", files, "by go")
+
+    def test_what_there_is_not(self):
+        answer = self.one.client.deploy("gone", {**DOUBLE["python"], "requirements.txt": "right\n"})
+        self.assert_status(answer, "INVALID_ARGUMENT", "BUILD_FAILED")
+        self.assertIn("No matching distribution found for right", answer.text)
 
 
 class Missing(WorldCase):

@@ -110,6 +110,48 @@ static void test_detect(void **state)
     assert_false(build_language_of_name("cobol", &language));
 }
 
+static void test_signs(void **state)
+{
+    static const struct {
+        const char *files[4]; /* one that begins with + is executable */
+        const char *language; /* or a part of the message, after an exclamation mark */
+    } rows[] = {
+        { { "main.py", "lib/x.c" }, "python" },
+        { { "a.c", "b.c", "x.h" }, "c" },
+        { { "a.c", "+main" }, "c" }, /* it was compiled here once */
+        { { "+main" }, "bin" },
+        { { "main" }, "!neither main.py" },
+        { { "go.mod" }, "go" },
+        { { "a.go", "package.json" }, "go" },
+        { { "main.mjs", "package.json" }, "js" },
+        { { "package.json" }, "js" },
+        { { "index.js" }, "js" },
+        { { "sub/main.py" }, "!neither main.py" },
+        { { "main.py", "main.js" }, "!it looks like js and python" },
+        { { "x.go", "x.c", "main.py" }, "!it looks like c and go and python" },
+        { { "main.ts", "README.md" }, "!TypeScript is not compiled" },
+        { { ".c", ".go" }, "!neither" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct build_signs signs = { 0 };
+        enum build_language language;
+        char message[256] = "";
+        for (size_t k = 0; k < 4 && rows[i].files[k] != NULL; k++) {
+            bool executable = rows[i].files[k][0] == '+';
+            const char *path = rows[i].files[k] + executable;
+            build_signs_see(&signs, path, strlen(path), executable);
+        }
+        bool found = build_signs_language(&signs, &language, message, sizeof message);
+        if (rows[i].language[0] == '!') {
+            assert_false(found);
+            assert_non_null(strstr(message, rows[i].language + 1));
+        } else {
+            assert_true(found);
+            assert_string_equal(build_language_name(language), rows[i].language);
+        }
+    }
+}
+
 static void test_missing_toolchain(void **state)
 {
     struct build_result result;
@@ -123,6 +165,37 @@ static void test_missing_toolchain(void **state)
     build_toolchain_find(spawner, BUILD_PYTHON, &toolchain);
     assert_true(toolchain.available);
     assert_non_null(strstr(toolchain.version, "Python 3"));
+}
+
+static void test_old_toolchain(void **state)
+{
+    static const struct {
+        enum build_language language;
+        const char *variable, *says, *problem;
+    } rows[] = {
+        { BUILD_GO, "STEAD_GO", "go version go1.19.8 linux/amd64", "is 1.19; 1.22 or later" },
+        { BUILD_GO, "STEAD_GO", "go version go1.22 linux/amd64", NULL },
+        { BUILD_JS, "STEAD_NODE", "v16.20.2", "is 16.20; 18.0 or later" },
+        { BUILD_JS, "STEAD_NODE", "v18.0.0", NULL },
+        { BUILD_PYTHON, "STEAD_PYTHON", "Python 3.8.1", "is 3.8; 3.9 or later" },
+        { BUILD_PYTHON, "STEAD_PYTHON", "Python 4.0.0", NULL },
+        { BUILD_GO, "STEAD_GO", "go version devel +abc", NULL },
+    };
+    char path[96], script[128];
+    snprintf(path, sizeof path, "%s-tool", cache);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct build_toolchain toolchain;
+        snprintf(script, sizeof script, "#!/bin/sh\necho '%s'\n", rows[i].says);
+        write_file(path, script);
+        chmod(path, 0700);
+        setenv(rows[i].variable, path, 1);
+        build_toolchain_find(spawner, rows[i].language, &toolchain);
+        unsetenv(rows[i].variable);
+        assert_int_equal(toolchain.available, rows[i].problem == NULL);
+        assert_string_equal(toolchain.version, rows[i].says);
+        assert_true(rows[i].problem == NULL || strstr(toolchain.problem, rows[i].problem) != NULL);
+    }
+    remove(path);
 }
 
 static void test_time_limit(void **state)
@@ -165,7 +238,9 @@ int main(void)
         cmocka_unit_test(test_compiler_message),
         cmocka_unit_test(test_python_syntax_error_and_change),
         cmocka_unit_test(test_detect),
+        cmocka_unit_test(test_signs),
         cmocka_unit_test(test_missing_toolchain),
+        cmocka_unit_test(test_old_toolchain),
         cmocka_unit_test(test_time_limit),
     };
     int failures = cmocka_run_group_tests(tests, NULL, tear_down);
