@@ -11,11 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *bin_command_at(const struct build *build, int index)
+/* The program's path and its arguments. */
+static const char *const *bin_words(const struct build *build)
 {
     static const char *const usual[] = { "main", NULL };
-    const char *const *command = build->options->command != NULL ? build->options->command : usual;
-    return command[index];
+    return build->options->command != NULL ? build->options->command : usual;
 }
 
 /* False if the file is shorter. */
@@ -105,7 +105,7 @@ static bool check_content(struct build *build, int fd)
 static bool bin_look(struct build *build)
 {
     char path[BUILD_FULL_PATH_BYTES];
-    const char *command = bin_command_at(build, 0);
+    const char *command = bin_words(build)[0];
     if (command == NULL) {
         return build_refuse(build, "spec.command is empty");
     }
@@ -142,8 +142,8 @@ static bool bin_compile(struct build *build)
 static bool bin_command(struct build *build)
 {
     bool good = build_argument(build, "%s/src/%s", build->result->directory, build->entry);
-    for (int i = 1; good && bin_command_at(build, i) != NULL; i++) {
-        good = build_argument(build, "%s", bin_command_at(build, i));
+    for (const char *const *word = bin_words(build) + 1; good && *word != NULL; word++) {
+        good = build_argument(build, "%s", *word);
     }
     return good;
 }

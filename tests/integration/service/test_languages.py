@@ -44,20 +44,20 @@ int main(int argc, char **argv) { return stead_main(argc, argv, &plugin); }
 package main
 
 import (
-	"context"
+    "context"
 
-	"stead.dev/sdk"
-	"stead.dev/sdk/event"
+    "stead.dev/sdk"
+    "stead.dev/sdk/event"
 )
 
 func main() { sdk.Serve(sdk.Func(twice), sdk.Concurrency(8)) }
 
 func twice(_ context.Context, e *event.Event) (*event.Event, error) {
-	var n int
-	if err := e.DataAs(&n); err != nil {
-		return nil, sdk.Reject(err)
-	}
-	return e.Reply("twice.v1", 2*n)
+    var n int
+    if err := e.DataAs(&n); err != nil {
+        return nil, sdk.Reject(err)
+    }
+    return e.Reply("twice.v1", 2*n)
 }
 """
     },
