@@ -27,6 +27,8 @@ bool rpc_body_comes_along(const struct rpc_door *door, const struct rpc_method *
     return door->reads_body && method->type != RPC_METHOD_REFLECT;
 }
 
+enum { DEPLOY_RETRY_MS = 2000 };
+
 static struct rpc_call *call_new(struct rpc_door *door, const struct rpc_method *method)
 {
     struct rpc_call *call = calloc(1, sizeof *call);
@@ -160,6 +162,21 @@ static void batch_start(struct rpc_call *call, const grpc_op *op, struct rpc_tag
     call->refs++;
 }
 
+/* False if the call was refused. One deploy is always taken, whatever its size. */
+static bool deploy_admit(struct rpc_call *call, size_t length)
+{
+    struct rpc_server *server = call->door->server;
+    if (server->deploy_bytes > 0 && server->deploy_bytes + length > 2 * server->options.deploy_bytes_max) {
+        atomic_fetch_add_explicit(&server->count_refused_load, 1, memory_order_relaxed);
+        rpc_call_refuse(call, RPC_STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", DEPLOY_RETRY_MS,
+                        "other large deploys are under way here; try again when they have ended");
+        return false;
+    }
+    server->slots[call->slot].deploy_bytes = length;
+    server->deploy_bytes += length;
+    return true;
+}
+
 static void body_handle(struct rpc_call *call, struct bytes message)
 {
     struct rpc_server *server = call->door->server;
@@ -167,6 +184,8 @@ static void body_handle(struct rpc_call *call, struct bytes message)
         rpc_health_body(call, message);
         return;
     }
+    if (call->method->kind == RPC_DEPLOY && !deploy_admit(call, message.length))
+        return;
     struct rpc_refusal refusal;
     struct rpc_request *request = rpc_decode(&server->decoder, call->method->kind, message, &refusal);
     if (!request) {
@@ -314,6 +333,8 @@ void rpc_call_event(struct rpc_tag *tag, bool ok)
         break;
     case RPC_TAG_BODY:
         body_unlist(call);
+        if (call->body)
+            rpc_intake_delivered(call, grpc_byte_buffer_length(call->body));
         body_read(call);
         break;
     case RPC_TAG_WRITTEN:
@@ -329,9 +350,17 @@ void rpc_call_event(struct rpc_tag *tag, bool ok)
         break;
     default:
         assert(tag->kind == RPC_TAG_DONE);
+        rpc_send_left(call);
         break;
     }
     call_unref(call);
+}
+
+void rpc_call_body_give_up(struct rpc_call *call, enum rpc_status status, const char *reason, int64_t retry_after_ms,
+                           const char *text)
+{
+    body_unlist(call);
+    rpc_call_refuse(call, status, reason, retry_after_ms, text);
 }
 
 void rpc_call_sweep(struct rpc_server *server, int64_t now_ns)
@@ -341,8 +370,7 @@ void rpc_call_sweep(struct rpc_server *server, int64_t now_ns)
         next = call->next;
         if (call->deadline_ns > now_ns && now_ns - call->awaited_ns < server->options.body_ns_max)
             continue;
-        body_unlist(call);
-        rpc_call_refuse(call, RPC_STATUS_DEADLINE_EXCEEDED, "REQUEST_TIMEOUT", RPC_NEVER_RETRY,
-                        "the message of this call did not arrive in time");
+        rpc_call_body_give_up(call, RPC_STATUS_DEADLINE_EXCEEDED, "REQUEST_TIMEOUT", RPC_NEVER_RETRY,
+                              "the message of this call did not arrive in time");
     }
 }

@@ -5,6 +5,7 @@
  * again at once; the requests of the other methods are unpacked into an arena that they keep. */
 #include "adapters/grpc/rpc_decode.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +23,17 @@ enum {
     SMALL_BYTES_MAX = 64 * 1024,
     MESSAGE_BYTES_BESIDE_EVENT = 64 * 1024, /* the name, and what protobuf's own framing adds to an event */
     ARENA_BYTES_SLACK = 256 * 1024,
+    RETRY_MS = 100,
 };
+
+/* Of all servers of the process: the loop thread frees requests, perhaps after their server is gone. */
+static _Atomic size_t kept_bytes;
 
 void rpc_decoder_init(struct rpc_decoder *decoder, size_t event_bytes_max, size_t deploy_bytes_max)
 {
-    *decoder = (struct rpc_decoder){ .event_bytes_max = event_bytes_max, .deploy_bytes_max = deploy_bytes_max };
+    *decoder = (struct rpc_decoder){ .event_bytes_max = event_bytes_max,
+                                     .deploy_bytes_max = deploy_bytes_max,
+                                     .kept_bytes_max = 4 * deploy_bytes_max };
     rpc_arena_init(&decoder->arena, 2 * (event_bytes_max + MESSAGE_BYTES_BESIDE_EVENT) + ARENA_BYTES_SLACK);
 }
 
@@ -47,6 +54,7 @@ void rpc_request_free(struct rpc_request *request)
     if (!request)
         return;
     struct rpc_request_box *box = (struct rpc_request_box *)request;
+    atomic_fetch_sub_explicit(&kept_bytes, box->kept_bytes, memory_order_relaxed);
     event_buffer_free(&box->packed);
     rpc_arena_free(&box->arena);
     free(box);
@@ -233,13 +241,23 @@ struct rpc_request *rpc_decode(struct rpc_decoder *decoder, enum rpc_kind kind, 
                                struct rpc_refusal *ret_refusal)
 {
     struct rpc_request *request;
+    size_t kept = atomic_load_explicit(&kept_bytes, memory_order_relaxed);
+    if (kept > 0 && kept + message.length > decoder->kept_bytes_max) {
+        rpc_decode_refuse(ret_refusal, RPC_STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", "",
+                          "requests of too many bytes wait here; try again");
+        ret_refusal->retry_after_ms = RETRY_MS;
+        return NULL;
+    }
     if (kind == RPC_EXECUTE || kind == RPC_SUBMIT)
         request = decode_execute(decoder, message, ret_refusal);
     else
         request = decode_kept(decoder, kind, message, ret_refusal);
     rpc_arena_reset(&decoder->arena);
-    if (request)
-        request->kind = kind;
+    if (!request)
+        return NULL;
+    request->kind = kind;
+    ((struct rpc_request_box *)request)->kept_bytes = message.length;
+    atomic_fetch_add_explicit(&kept_bytes, message.length, memory_order_relaxed);
     return request;
 }
 

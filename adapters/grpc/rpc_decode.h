@@ -19,6 +19,7 @@ struct rpc_decoder {
     struct rpc_arena arena; /* scratch for one message at a time */
     size_t event_bytes_max;
     size_t deploy_bytes_max;
+    size_t kept_bytes_max; /* of all requests that were decoded and not freed yet; one alone is always taken */
 };
 
 void rpc_decoder_init(struct rpc_decoder *decoder, size_t event_bytes_max, size_t deploy_bytes_max);

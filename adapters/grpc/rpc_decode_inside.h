@@ -14,6 +14,7 @@ struct rpc_request_box {
     struct event_buffer packed;
     struct rpc_arena arena;
     struct rpc_deploy deploy;
+    size_t kept_bytes; /* counted until it is freed */
 };
 
 static inline struct bytes rpc_view(ProtobufCBinaryData data)

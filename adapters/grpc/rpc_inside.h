@@ -66,6 +66,8 @@ enum {
     RPC_REFLECTIONS_MAX = 16,
     RPC_REFLECTION_MESSAGES_MAX = 1000,
     RPC_SLOT_NONE = -1,
+    RPC_INTAKE_NS = 10 * 1000 * 1000, /* how often, and how late a message has to be */
+    RPC_FD_MAX = 64 * 1024,
     RPC_OVERLOAD_RETRY_MS = 100,
 };
 
@@ -122,9 +124,12 @@ struct rpc_call {
     bool reflecting;                  /* counted in reflections */
     bool begun;                       /* initial metadata were sent */
     bool write_pending;               /* a message of a stream is on its way */
+    int fd;                           /* of its connection; see rpc_intake.c */
     unsigned messages;                /* of a reflection, so far */
     int status_shown;                 /* the last health that this Watch was sent */
-    struct rpc_call *next, *previous; /* in bodies or watchers */
+    size_t out_bytes;                 /* of its answer, while in server->leaving */
+    int64_t left_ns;                  /* when it was handed to gRPC */
+    struct rpc_call *next, *previous; /* in bodies, watchers or leaving */
 };
 
 struct rpc_slot {
@@ -132,6 +137,7 @@ struct rpc_slot {
     struct rpc_call *call;         /* NULL if the call is over but the loop hasn't said its last word */
     struct rpc_request *cancelled; /* made ready beforehand, so that a cancellation can always be told */
     enum rpc_kind kind;
+    size_t deploy_bytes; /* of a deploy that awaits its answer */
     int next_free;
 };
 
@@ -144,6 +150,7 @@ struct rpc_answer_box {
 };
 
 struct rpc_acceptor;
+struct intake;
 
 struct rpc_server {
     struct rpc_server_options options; /* defaults filled in, listen not valid after the start */
@@ -160,11 +167,17 @@ struct rpc_server {
     struct rpc_arena encode_arena;
     struct rpc_slot *slots;
     int free_slot;
+    size_t deploy_bytes; /* of all deploys that await an answer: the loop holds their files in more than one form */
     struct rpc_call *bodies;
     struct rpc_call *watchers;
+    struct rpc_call *leaving; /* answered, but not all of the answer is on the wire; the newest first */
+    size_t leaving_bytes;
     unsigned watcher_count;
     unsigned reflections;
     struct rpc_descriptors descriptors;
+    struct intake *intakes; /* by descriptor */
+    uint64_t intake_turn, intake_held;
+    bool intake_watched;
     unsigned calls;  /* that exist, waiting ones too */
     unsigned active; /* that a client made and that are not over */
     unsigned doors_open;
@@ -197,6 +210,9 @@ void rpc_call_event(struct rpc_tag *tag, bool ok);
 void rpc_call_fail(struct rpc_call *call, const struct rpc_refusal *refusal);
 void rpc_call_refuse(struct rpc_call *call, enum rpc_status status, const char *reason, int64_t retry_after_ms,
                      const char *text);
+/* Refuses a call whose message was awaited until now. */
+void rpc_call_body_give_up(struct rpc_call *call, enum rpc_status status, const char *reason, int64_t retry_after_ms,
+                           const char *text);
 void rpc_call_receive(struct rpc_call *call); /* awaits the next message of the call */
 void rpc_call_answer(struct rpc_call *call, const struct rpc_answer *answer, enum rpc_kind kind);
 void rpc_call_sweep(struct rpc_server *server, int64_t now_ns); /* ends callers that are too slow with their message */
@@ -206,6 +222,8 @@ void rpc_call_list_remove(struct rpc_call **list, struct rpc_call *call);
 /* rpc_send.c: what goes out on a call, one batch each; the call's tag comes back when it has left. */
 void rpc_send_message(struct rpc_call *call, grpc_byte_buffer *message, const struct rpc_answer *answer);
 void rpc_send_status(struct rpc_call *call, const struct rpc_answer *answer);
+void rpc_send_left(struct rpc_call *call);                            /* the answer is on the wire, or lost */
+void rpc_send_sweep(struct rpc_server *server, int64_t now_ns);       /* ends callers that don't take their answers */
 void rpc_send_part(struct rpc_call *call, grpc_byte_buffer *message); /* one of a stream */
 
 /* rpc_slot.c: names of calls. gRPC thread only. */
@@ -228,6 +246,11 @@ void rpc_reflect_body(struct rpc_call *call, grpc_byte_buffer *body); /* NULL: t
 void rpc_reflect_written(struct rpc_call *call, bool ok);
 void rpc_reflect_leave(struct rpc_call *call);
 void rpc_reflect_end_all(struct rpc_server *server); /* the server leaves */
+
+/* rpc_intake.c: memory of incomplete messages. gRPC thread only. */
+bool rpc_intake_init(struct rpc_server *server);
+void rpc_intake_check(struct rpc_server *server, int64_t now_ns); /* ends calls that hold too much */
+void rpc_intake_delivered(struct rpc_call *call, size_t length);
 
 /* rpc_thread.c: the gRPC thread. */
 void *rpc_thread_run(void *server);

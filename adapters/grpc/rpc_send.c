@@ -7,6 +7,7 @@
 #include "adapters/grpc/rpc_details.h"
 #include "adapters/grpc/rpc_encode.h"
 #include "adapters/grpc/rpc_inside.h"
+#include "adapters/grpc/rpc_library.h"
 
 enum { TRAILERS_MAX = 4, TYPE_BYTES_MAX = 128 };
 
@@ -104,9 +105,53 @@ static void finish(struct rpc_call *call, grpc_byte_buffer *message, const struc
         grpc_byte_buffer_destroy(message);
 }
 
+void rpc_send_left(struct rpc_call *call)
+{
+    if (call->out_bytes == 0)
+        return;
+    call->door->server->leaving_bytes -= call->out_bytes;
+    call->out_bytes = 0;
+    rpc_call_list_remove(&call->door->server->leaving, call);
+}
+
+static void give_up(struct rpc_call *call)
+{
+    rpc_send_left(call);
+    grpc_call_cancel_with_status(call->grpc, GRPC_STATUS_CANCELLED, "the answer was not taken in time", NULL);
+}
+
+/* Answers that wait for a client to read them are bounded as a whole: the oldest make room. */
+static void leaving_add(struct rpc_call *call, size_t length)
+{
+    struct rpc_server *server = call->door->server;
+    while (server->leaving && server->leaving_bytes + length > server->options.quota_bytes / 2) {
+        struct rpc_call *oldest = server->leaving;
+        while (oldest->next)
+            oldest = oldest->next;
+        give_up(oldest);
+    }
+    call->out_bytes = length;
+    call->left_ns = rpc_now_ns();
+    server->leaving_bytes += length;
+    rpc_call_list_add(&server->leaving, call);
+}
+
+void rpc_send_sweep(struct rpc_server *server, int64_t now_ns)
+{
+    struct rpc_call *next;
+    for (struct rpc_call *call = server->leaving; call; call = next) {
+        next = call->next;
+        if (now_ns - call->left_ns >= server->options.body_ns_max)
+            give_up(call);
+    }
+}
+
 void rpc_send_message(struct rpc_call *call, grpc_byte_buffer *message, const struct rpc_answer *answer)
 {
     assert(message);
+    size_t length = grpc_byte_buffer_length(message);
+    if (length > 0)
+        leaving_add(call, length);
     finish(call, message, answer);
 }
 

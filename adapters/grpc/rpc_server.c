@@ -92,6 +92,7 @@ static void server_free(struct rpc_server *server)
     ring_free(&server->requests);
     ring_free(&server->answers);
     rpc_slots_free(server);
+    free(server->intakes);
     rpc_decoder_free(&server->decoder);
     rpc_arena_free(&server->encode_arena);
     rpc_acceptor_free(server->acceptor);
@@ -111,7 +112,8 @@ static struct rpc_server *server_new(const struct rpc_server_options *given)
     rpc_arena_init(&server->encode_arena, ENCODE_BYTES_MAX);
     rpc_descriptors_init(&server->descriptors, (struct bytes){ stead_descriptors, stead_descriptors_length });
     size_t calls = server->options.in_flight_max;
-    if (rpc_slots_init(server) && ring_init(&server->requests, 2 * calls, given->wake, given->owner) &&
+    if (rpc_slots_init(server) && rpc_intake_init(server) &&
+        ring_init(&server->requests, 2 * calls, given->wake, given->owner) &&
         ring_init(&server->answers, calls, thread_wake, server))
         return server;
     server_free(server);

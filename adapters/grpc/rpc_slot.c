@@ -31,6 +31,8 @@ void rpc_slots_free(struct rpc_server *server)
 static void give_back(struct rpc_server *server, int index)
 {
     struct rpc_slot *slot = &server->slots[index];
+    server->deploy_bytes -= slot->deploy_bytes;
+    slot->deploy_bytes = 0;
     slot->call = NULL;
     slot->next_free = server->free_slot;
     server->free_slot = index;

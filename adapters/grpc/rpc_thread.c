@@ -148,7 +148,7 @@ static void wishes_heed(struct rpc_server *server)
 static gpr_timespec sleep_until(struct rpc_server *server)
 {
     int64_t now = rpc_now_ns();
-    int64_t until = now + TICK_NS;
+    int64_t until = now + (server->bodies ? RPC_INTAKE_NS : TICK_NS);
     if (!ring_sleep(&server->answers))
         until = now;
     else if (server->stop_seen && !server->all_cancelled && server->active > 0)
@@ -160,6 +160,7 @@ void *rpc_thread_run(void *argument)
 {
     struct rpc_server *server = argument;
     int64_t swept_ns = rpc_now_ns();
+    int64_t looked_ns = swept_ns;
     for (;;) {
         answers_pop(server);
         wishes_heed(server);
@@ -176,9 +177,14 @@ void *rpc_thread_run(void *argument)
                 rpc_call_event(tag, event.success); /* may free the tag */
         }
         int64_t now = rpc_now_ns();
-        if (server->bodies && now - swept_ns >= TICK_NS) {
+        if (server->bodies && now - looked_ns >= RPC_INTAKE_NS) {
+            looked_ns = now;
+            rpc_intake_check(server, now);
+        }
+        if (now - swept_ns >= TICK_NS) {
             swept_ns = now;
             rpc_call_sweep(server, now);
+            rpc_send_sweep(server, now);
         }
     }
 }
