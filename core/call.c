@@ -338,7 +338,12 @@ void calls_answer(struct core *core, struct key request, uint64_t digest, enum e
     uint32_t at = index_next_call(core, request, NOWHERE);
     while (at != NOWHERE) {
         uint32_t next = index_next_call(core, request, at);
-        call_answer(core, at, &stored, blob);
+        uint8_t kind = call_at(core, at)->kind;
+        if (kind == CALL_KIND_AWAIT || kind == CALL_KIND_LOOK) {
+            call_fetch(core, at); /* Every reader sees what is stored, not what it was made from. */
+        } else {
+            call_answer(core, at, &stored, blob);
+        }
         at = next;
     }
 }
