@@ -190,7 +190,8 @@ struct instance {
     uint64_t stopped_ns;
     int exit_code;
     uint64_t config_sequence_seen, ticks;
-    uint64_t sweep_until; /* last sequence of the queue at the newest connection; 0: nothing to sweep */
+    uint64_t config_unread_told; /* of the records that can't be read, the newest that the log tells of */
+    uint64_t sweep_until;        /* last sequence of the queue at the newest connection; 0: nothing to sweep */
     struct call_side *calls, *calls_by_rpc;
     struct pending *pending_calls, *pending_deliveries;
     const struct row *setting; /* the row that is being told to the core */
@@ -297,6 +298,7 @@ void functions_stop(struct instance *instance); /* frees what they hold */
 bool functions_settled(const struct instance *instance);
 /* record.c: records in the broker's buckets */
 bool record_parse(struct bytes json, struct record *ret_record);
+uint32_t record_schema(struct bytes json);       /* which it says it has; 0 if it says none, or is no JSON */
 char *record_print(const struct record *record); /* free() */
 /* Without what a function's record has beside its live version. */
 char *record_print_version(const struct record *record);
@@ -377,6 +379,8 @@ bool status_start(struct instance *instance, char *ret_error, size_t error_size)
 void status_check_ready(struct instance *instance);
 /* Counts a result that is being stored, once per delivery. */
 void status_count_result(struct instance *instance, const struct effect *effect);
+/* Counts a request of "language/name" that was cancelled from here. */
+void status_count_cancelled(struct instance *instance, const char *function);
 void status_measure_start(struct instance *instance, struct worker_side *worker);
 void status_measure_execution(struct instance *instance, struct worker_side *worker);
 void status_stop(struct instance *instance);

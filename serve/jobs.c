@@ -180,7 +180,7 @@ void jobs_consumer(struct instance *instance, uint64_t operation, uint32_t epoch
 struct records_job {
     struct instance *instance;
     bool force, changed, good;
-    uint64_t sequence_seen, sequence;
+    uint64_t sequence_seen, sequence, unread_told, unread;
     struct row *list; /* functions first, then their routes */
     size_t count, capacity;
     struct broker_error error;
@@ -203,12 +203,23 @@ static struct row *row_add(struct records_job *job)
     return row;
 }
 
+/* Whoever can't read a record leaves it alone, and says so once: all are read again whenever one of them changes. */
+static void record_unread(struct records_job *job, const char *key, struct bytes value, uint64_t revision)
+{
+    if (revision > job->unread_told) {
+        log_warn("system.config",
+                 "a record of a function is damaged or of a newer Stead; it is left alone and not served here",
+                 LOG_TEXT("key", key), LOG_U64("schema", record_schema(value)));
+    }
+    job->unread = revision > job->unread ? revision : job->unread;
+}
+
 static void record_entry(void *owner, const char *key, struct bytes value, uint64_t revision)
 {
     struct records_job *job = owner;
     struct record record;
     if (!record_parse(value, &record)) {
-        log_warn("system.config", "unreadable record of a function, ignored", LOG_TEXT("key", key));
+        record_unread(job, key, value, revision);
         return;
     }
     struct row *row = row_add(job);
@@ -288,6 +299,7 @@ static void records_done(void *argument, bool cancelled)
     instance->refreshing = false;
     if (!cancelled && job->good) {
         instance->config_sequence_seen = job->sequence;
+        instance->config_unread_told = job->changed ? job->unread : instance->config_unread_told;
         if (job->changed) {
             functions_reconcile(instance, job->list, job->count);
         }
@@ -313,8 +325,10 @@ void jobs_records(struct instance *instance, bool force)
     if (job == NULL) {
         return;
     }
-    *job =
-        (struct records_job){ .instance = instance, .force = force, .sequence_seen = instance->config_sequence_seen };
+    *job = (struct records_job){ .instance = instance,
+                                 .force = force,
+                                 .sequence_seen = instance->config_sequence_seen,
+                                 .unread_told = instance->config_unread_told };
     instance->refreshing = control_submit(instance->control, records_run, records_done, job);
     if (!instance->refreshing) {
         free(job);

@@ -131,6 +131,14 @@ static void closing_parse(const cJSON *json, struct record *record)
     text_get(json, "previous", record->previous, sizeof record->previous);
 }
 
+uint32_t record_schema(struct bytes text)
+{
+    cJSON *json = cJSON_ParseWithLength((const char *)text.at, text.length);
+    int64_t schema = number_get(json, "schema", 0, INT32_MAX);
+    cJSON_Delete(json);
+    return (uint32_t)schema;
+}
+
 bool record_parse(struct bytes text, struct record *ret_record)
 {
     cJSON *json = cJSON_ParseWithLength((const char *)text.at, text.length);

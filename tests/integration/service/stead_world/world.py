@@ -102,7 +102,7 @@ class World:
         self.buses.append(bus)
         return bus
 
-    def serve(self, name="one", ready=True, env=None, **settings):
+    def serve(self, name="one", ready=True, env=None, program=PROGRAM, **settings):
         """Starts an instance; settings are variables without STEAD_, e.g. functions_timeout="2s"."""
         variables = dict(os.environ)
         variables.update({"STEAD_" + key.upper(): value for key, value in settings.items()})
@@ -111,7 +111,7 @@ class World:
         store = self.path("store-" + name)
         variables.setdefault("STEAD_GRPC_LISTEN", "127.0.0.1:0")
         variables.setdefault("STEAD_HTTP_LISTEN", "127.0.0.1:0")
-        command = [PROGRAM, "serve", "--nats", self.nats_url, "--store", store, "--ports-file", ports_path]
+        command = [program, "serve", "--nats", self.nats_url, "--store", store, "--ports-file", ports_path]
         serve = self._process(Serve, name, command, variables)
         serve.ports_path = ports_path
         serve.start()
