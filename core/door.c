@@ -1,5 +1,5 @@
-/* Who is let in. What can never run is refused before it costs anything, with the reason that helps most: what the caller
- * asked for comes before what stands in the way just now. */
+/* Who is let in. What can never run is refused before it costs anything, with the reason that helps most: what the
+ * caller asked for comes before what stands in the way just now. */
 #include "core/banned.h"
 #include "core/machine.h"
 

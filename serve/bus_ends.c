@@ -9,8 +9,6 @@
 
 enum { JS_NO_MESSAGE = 10037, JS_NO_SEQUENCE = 10043, JS_DELETE_FAILED = 10057, CODE_NOT_FOUND = 404 };
 
-static const char cancel_prefix[] = "function.cancel.";
-
 static void header_copy(const struct bus_message *message, const char *name, struct event_buffer *control,
                         const char *entry)
 {
@@ -84,9 +82,13 @@ static bool result_read(struct instance *instance, const struct bus_message *mes
 /* A hint that anybody can publish: the core looks for itself. */
 static void cancel_heard(struct instance *instance, struct bytes subject)
 {
-    struct bytes id = { subject.at + sizeof cancel_prefix - 1, subject.length - (sizeof cancel_prefix - 1) };
-    struct input input = instance_input(instance, INPUT_CANCEL_HEARD);
-    if (subject.length > sizeof cancel_prefix - 1 && cloudevents_request_id_valid(id)) {
+    enum { PREFIX_BYTES = sizeof "function.cancel." - 1 };
+    if (subject.length <= PREFIX_BYTES) {
+        return;
+    }
+    struct bytes id = { subject.at + PREFIX_BYTES, subject.length - PREFIX_BYTES };
+    if (cloudevents_request_id_valid(id)) {
+        struct input input = instance_input(instance, INPUT_CANCEL_HEARD);
         input.as.cancel.request = key_of_text(instance, id);
         instance_feed(instance, &input);
     }

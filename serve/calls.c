@@ -314,6 +314,9 @@ void calls_perform_reply(struct instance *instance, const struct effect *effect)
     if (side != NULL && kind == CALL_KIND_EXECUTE) {
         metrics_observe(instance->status.grpc_calls, loop_now_ns() - side->submitted_ns);
     }
+    if (side != NULL && kind == CALL_KIND_CANCEL && effect->end == END_CANCELLED) {
+        status_count_cancelled(instance, side->function);
+    }
     answer.request_id = bytes_of(id);
     reply_fill(&answer, effect, kind, has_result ? &result : NULL, &packed);
     struct rpc_pair pair = { bytes_of("request-id"), answer.request_id };

@@ -108,6 +108,16 @@ void status_count_result(struct instance *instance, const struct effect *effect)
     }
 }
 
+void status_count_cancelled(struct instance *instance, const char *function)
+{
+    const char *slash = strchr(function, '/');
+    const struct function_side *side = slash == NULL ? NULL : function_named(instance, slash + 1);
+    if (side != NULL) { /* Of others there may be any number. */
+        const char *const labels[] = { side->record.language, side->record.name, end_name(END_CANCELLED) };
+        metrics_add(metrics_series(instance->metrics, METRIC_STEAD_FUNCTION_INVOCATIONS_TOTAL, labels), 1);
+    }
+}
+
 static struct metrics_series *of_function(struct instance *instance, enum metric metric, const struct record *record)
 {
     const char *const labels[] = { record->language, record->name };

@@ -1,5 +1,6 @@
-/* What callers and gateways are told, against what is stored. A refusal must be true; so must "there is none" and "it has
- * ended already", for as long as the books can tell: what was so during the whole call was so when it was answered. */
+/* What callers and gateways are told, against what is stored. A refusal must be true; so must "there is none" and "it
+ * has ended already", for as long as the books can tell: what was so during the whole call was so when it was
+ * answered. */
 #include "sim/world.h"
 
 static char letter(uint32_t index)

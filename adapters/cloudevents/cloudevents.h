@@ -140,8 +140,8 @@ void cloudevents_request_id(struct bytes function, struct bytes source, struct b
 uint64_t cloudevents_digest(struct event event);
 void cloudevents_digest_text(uint64_t digest, char ret_hex[CLOUDEVENTS_DIGEST_HEX + 1]);
 /* The request id that a raw publisher chose: stead-request-id, else Nats-Msg-Id if it is one token. False if neither is
- * usable; a stead-request-id that is present but no token, or there twice with different values, is reported in `error`,
- * otherwise its reason is NONE. */
+ * usable; a stead-request-id that is present but no token, or there twice with different values, is reported in
+ * `error`, otherwise its reason is NONE. */
 bool cloudevents_request_id_of(const struct cloudevents_header *headers, size_t count, struct bytes *ret_id,
                                struct cloudevents_error *error);
 

@@ -207,6 +207,8 @@ class Doors(DoorsCase):
         self.assertEqual(message.headers["stead-outcome"], "cancelled")
         self.assertEqual(message.headers["stead-reason"], "CANCELLED")
         self.assertEqual(message.headers["stead-request-id"], second)
+        metrics = self.one.http("/metrics")[1]
+        self.assertRegex(metrics, r'stead_function_invocations_total\{[^}]*function="waits"[^}]*outcome="cancelled"\} [1-9]')
 
     def test_cancel_running(self):
         request_id = self.running("running")
@@ -234,6 +236,35 @@ class Doors(DoorsCase):
         self.assert_status(self.cancel(request_id), "FAILED_PRECONDITION", "ALREADY_ENDED")
         self.assertEqual(self.result(request_id).response, stored.response)
         self.assert_status(self.cancel("nobody-asked"), "NOT_FOUND", "REQUEST_NOT_FOUND")
+
+    def test_cancel_behind_many(self):
+        """The queue is walked in parts; meanwhile the instance goes on."""
+        many = 1300
+        names = [{"stead-request-id": "many-%d" % number} for number in range(many)]
+
+        async def publish():
+            for headers in names:  # for a function that nobody deployed: they stay
+                await self.bus.connection.publish("function.c.nobody", b"", headers=headers)
+            await self.bus.connection.flush()
+
+        self.bus.run(publish())
+        wait_for(lambda: self.bus.info("functions").messages >= many, "the messages")
+        self.accepted(self.cancel("many-%d" % (many - 1)))
+        self.assert_stored(self.result("many-%d" % (many - 1)), "cancelled", "CANCELLED")
+        self.assertEqual(self.result("many-%d" % (many - 1)).response.function, "c/nobody")
+        self.assert_status(self.cancel("many-none"), "NOT_FOUND", "REQUEST_NOT_FOUND")
+        answers, threads = [], []
+        for number in range(20):
+            one = "many-%d" % (number * 60)
+            threads.append(threading.Thread(target=lambda one=one: answers.append(self.cancel(one))))
+        for thread in threads:
+            thread.start()
+        self.assert_ok(self.one.client.execute("echo", event_of(b"meanwhile")))
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual([answer.status.name for answer in answers], ["OK"] * 20)
+        self.assertEqual(self.bus.info("functions").messages, many - 21)
+        self.bus.run(self.bus.stream.purge_stream("functions"))
 
     def test_cancel_twice(self):
         first = self.running("first of two")
