@@ -166,7 +166,7 @@ static void batch_start(struct rpc_call *call, const grpc_op *op, struct rpc_tag
 static bool deploy_admit(struct rpc_call *call, size_t length)
 {
     struct rpc_server *server = call->door->server;
-    if (server->deploy_bytes > 0 && server->deploy_bytes + length > 2 * server->options.deploy_bytes_max) {
+    if (server->deploy_bytes > 0 && server->deploy_bytes + length > server->options.deploy_bytes_max) {
         atomic_fetch_add_explicit(&server->count_refused_load, 1, memory_order_relaxed);
         rpc_call_refuse(call, RPC_STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", DEPLOY_RETRY_MS,
                         "other large deploys are under way here; try again when they have ended");

@@ -178,6 +178,7 @@ struct rpc_server {
     struct intake *intakes; /* by descriptor */
     uint64_t intake_turn, intake_held;
     bool intake_watched;
+    bool trim_due;
     unsigned calls;  /* that exist, waiting ones too */
     unsigned active; /* that a client made and that are not over */
     unsigned doors_open;

@@ -9,6 +9,7 @@
  * are gone, shut the queue; end at its last event. */
 #include <assert.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "adapters/grpc/rpc_inside.h"
@@ -21,6 +22,7 @@ enum {
     TICK_NS = 250 * 1000 * 1000,
     METADATA_BYTES_MAX = 16 * 1024,
     HANDSHAKE_MS_MAX = 5000,
+    TRIM_BYTES_MIN = 4 * 1024 * 1024,
 };
 
 static grpc_arg number_arg(const char *key, size_t value)
@@ -156,6 +158,26 @@ static gpr_timespec sleep_until(struct rpc_server *server)
     return rpc_timespec(until);
 }
 
+/* What a flood leaves behind is free memory that glibc would keep for the next one. Once it is over, most is given back:
+ * it takes some milliseconds, so only after much was in use. */
+static void memory_trim(struct rpc_server *server)
+{
+    size_t busy = server->leaving_bytes + server->deploy_bytes + (server->intake_watched ? server->intake_held : 0);
+    if (busy > TRIM_BYTES_MIN)
+        server->trim_due = true;
+    if (!server->trim_due || busy > 0)
+        return;
+    server->trim_due = false;
+    malloc_trim(0);
+}
+
+static void sweep(struct rpc_server *server, int64_t now_ns)
+{
+    rpc_call_sweep(server, now_ns);
+    rpc_send_sweep(server, now_ns);
+    memory_trim(server);
+}
+
 void *rpc_thread_run(void *argument)
 {
     struct rpc_server *server = argument;
@@ -183,8 +205,7 @@ void *rpc_thread_run(void *argument)
         }
         if (now - swept_ns >= TICK_NS) {
             swept_ns = now;
-            rpc_call_sweep(server, now);
-            rpc_send_sweep(server, now);
+            sweep(server, now);
         }
     }
 }

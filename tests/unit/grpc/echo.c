@@ -3,7 +3,9 @@
  *     grpc_echo 127.0.0.1:0 [unix:/path]      prints its addresses, serves until its input ends
  *     grpc_echo bench ADDRESS CALLERS SECONDS  calls it in a closed loop and prints calls/s
  *
- * The function "fail" fails, "unknown" is not there, "hold" never answers. */
+ * The function "fail" fails, "unknown" is not there, "hold" never answers. "never" and "later" are not available and
+ * say how often they were called; "never" asks the client not to try again, "later" to try in 200 ms, and answers at the
+ * third call. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,25 @@ static void wake(void *owner)
     uint64_t one = 1;
     if (write(*(int *)owner, &one, sizeof one) < 0)
         abort();
+}
+
+/* True if the function is one of those and refuses. */
+static bool refuse(struct rpc_server *server, const struct rpc_request *request)
+{
+    static unsigned nevers, laters;
+    bool never = bytes_equal_text(request->name, "never");
+    bool later = bytes_equal_text(request->name, "later");
+    char text[32];
+    snprintf(text, sizeof text, "call %u", never ? ++nevers : later ? ++laters : 0);
+    if (!never && !(later && laters < 3))
+        return false;
+    rpc_server_answer(server, &(struct rpc_answer){ .id = request->id,
+                                                    .kind = RPC_ANSWER_STATUS,
+                                                    .status = RPC_STATUS_UNAVAILABLE,
+                                                    .text = bytes_of(text),
+                                                    .reason = bytes_of("TEST"),
+                                                    .retry_after_ms = never ? RPC_NEVER_RETRY : 200 });
+    return true;
 }
 
 static void answer(struct rpc_server *server, const struct rpc_request *request)
@@ -40,6 +61,8 @@ static void answer(struct rpc_server *server, const struct rpc_request *request)
                                   .text = bytes_of("there is no such function"),
                                   .reason = bytes_of("FUNCTION_NOT_FOUND"),
                                   .retry_after_ms = RPC_NO_RETRY_HINT };
+    if (refuse(server, request))
+        return;
     if (request->kind != RPC_EXECUTE || bytes_equal_text(request->name, "unknown"))
         rpc_server_answer(server, &unknown);
     else if (bytes_equal_text(request->name, "fail"))

@@ -5,6 +5,7 @@
 
 Exit code 77 means that grpcio isn't installed here.
 """
+import json
 import os
 import subprocess
 import sys
@@ -74,6 +75,21 @@ def main(echo):
         found = error_details_pb2.ErrorInfo()
         assert status.details[0].Unpack(found)
         return found
+
+    policy = {"maxAttempts": 5, "initialBackoff": "0.01s", "maxBackoff": "0.02s", "backoffMultiplier": 1,
+              "retryableStatusCodes": ["UNAVAILABLE"]}
+    options = [("grpc.service_config", json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": policy}]}))]
+    retrying = grpc.insecure_channel(addresses[0], options=options)
+    execute = retrying.unary_unary("/FunctionService/ExecuteFunction",
+                                   request_serializer=bare_pb2.ExecuteFunctionRequest.SerializeToString,
+                                   response_deserializer=bare_pb2.ExecuteFunctionResponse.FromString)
+    error = failure(execute, request("never"), timeout=10)
+    assert error.details() == "call 1", error  # a pushback below zero: no second attempt
+    assert dict(error.trailing_metadata())["grpc-retry-pushback-ms"] == "-1"
+    begun = time.monotonic()
+    assert execute(request("later"), timeout=10).data == b"x"
+    assert time.monotonic() - begun >= 0.4  # two waits as long as the server said, not its own 10 ms
+    retrying.close()
 
     for address in addresses:
         channel = grpc.insecure_channel(address)
