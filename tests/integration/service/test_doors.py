@@ -396,7 +396,8 @@ class TwoInstances(DoorsCase):
         ids = [self.accepted(self.submit("waits", self.wish("%d of 3" % n), self.one)) for n in range(3)]
         wait_for(lambda: sum(os.path.exists(self.note(one, "started")) for one in ids) == 2, "two of them to start")
         ran = [one for one in ids if os.path.exists(self.note(one, "started"))]
-        for request_id in ids:
+        waits = [one for one in ids if one not in ran]
+        for request_id in waits + ran:  # in this order, or it would run when a worker falls free
             for serve in (self.one, self.two):
                 answer = self.cancel(request_id, serve)
                 if serve is self.one:
@@ -407,7 +408,7 @@ class TwoInstances(DoorsCase):
         for request_id in ran:
             wait_for(lambda one=request_id: os.path.exists(self.note(one, "told")), "the function to be told")
         self.bus.queue_empty()
-        for request_id in set(ids) - set(ran):
+        for request_id in waits:
             self.assertFalse(os.path.exists(self.note(request_id, "started")))
 
 
