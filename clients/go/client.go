@@ -50,7 +50,7 @@ type Config struct {
 	Address     string            // "host:port" or "unix:/path"; else $STEAD_ADDR, else DefaultAddress
 	Connections int               // size of the pool; 0 takes 2
 	Retries     int               // of an UNAVAILABLE call within its context; 0 takes DefaultRetries, -1 none
-	Keepalive   time.Duration     // silence, with calls in flight, after which a connection is probed; 0 takes 30 s, -1 never
+	Keepalive   time.Duration     // silence in a call after which its connection is probed; 0 takes 30 s, -1 never
 	Dial        []grpc.DialOption // applied last, e.g. transport credentials for a TLS proxy in front
 }
 
@@ -123,7 +123,8 @@ func dialOptions(config Config) []grpc.DialOption {
 		if silence == 0 {
 			silence = 30 * time.Second
 		}
-		options = append(options, grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: silence, Timeout: 20 * time.Second}))
+		probe := keepalive.ClientParameters{Time: silence, Timeout: 20 * time.Second}
+		options = append(options, grpc.WithKeepaliveParams(probe))
 	}
 	return append(options, config.Dial...)
 }
@@ -166,8 +167,8 @@ func (c *Client) Submit(ctx context.Context, name string, event *Event) (request
 	return answer.RequestId, answer.Duplicate, err
 }
 
-// Result reads the stored result of a request, whoever made it. Without one it is a *PlatformError: NotFound at once or,
-// with wait, DeadlineExceeded when the context's deadline passes.
+// Result reads the stored result of a request, whoever made it. Without one it is a *PlatformError: NotFound at once
+// or, with wait, DeadlineExceeded when the context's deadline passes.
 func (c *Client) Result(ctx context.Context, requestID string, wait bool) (*Result, error) {
 	var answer wire.GetResultResponse
 	err := c.call(ctx, "GetResult", &wire.GetResultRequest{RequestId: requestID, Wait: wait}, &answer)
@@ -184,8 +185,8 @@ func (c *Client) Result(ctx context.Context, requestID string, wait bool) (*Resu
 	return nil, &OutcomeError{answer.GetError(), answer.Outcome, answer.Reason, answer.Attempts, answer.RequestId}
 }
 
-// Cancel ends a request as cancelled. A *PlatformError with reason ALREADY_ENDED or REQUEST_NOT_FOUND says that it could
-// not.
+// Cancel ends a request as cancelled. A *PlatformError with reason ALREADY_ENDED or REQUEST_NOT_FOUND says that it
+// could not.
 func (c *Client) Cancel(ctx context.Context, requestID string) error {
 	return c.call(ctx, "Cancel", &wire.CancelRequest{RequestId: requestID}, &wire.CancelResponse{})
 }

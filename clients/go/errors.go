@@ -78,7 +78,7 @@ func (e *PlatformError) Error() string {
 	return e.Status.String() + ": " + e.Message
 }
 
-// Unwrap gives context.DeadlineExceeded or context.Canceled if the caller's context ended the call, whoever noticed first.
+// Unwrap gives context.DeadlineExceeded or context.Canceled if the caller's context ended the call.
 func (e *PlatformError) Unwrap() error {
 	if e.Status == codes.DeadlineExceeded && (e.Reason == "" || e.Reason == "DEADLINE_EXCEEDED") {
 		return context.DeadlineExceeded

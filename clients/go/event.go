@@ -15,8 +15,8 @@ import (
 	"stead.dev/client/internal/wire"
 )
 
-// Event is a CloudEvent 1.0. What is empty is absent; an event that is sent without ID, Source or Type gets a random id,
-// "stead:client" and "stead.request.v1". The same ID and Source for the same function name the same request: sent
+// Event is a CloudEvent 1.0. What is empty is absent; an event that is sent without ID, Source or Type gets a random
+// id, "stead:client" and "stead.request.v1". The same ID and Source for the same function name the same request: sent
 // again, it is answered with the first result.
 type Event struct {
 	ID              string

@@ -9,8 +9,8 @@ import (
 // All attribute types survive the way to protobuf and back, and data travel as text or bytes by their content type.
 func TestEventThroughProtobuf(t *testing.T) {
 	sent := &Event{
-		ID: "1", Source: "/tests", Type: "test.v1", Subject: "grüße", DataContentType: "application/vnd.x+json; charset=utf-8",
-		DataSchema: "http://example.com/schema", Time: time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.UTC),
+		ID: "1", Source: "/tests", Type: "test.v1", Subject: "grüße",
+		DataContentType: "application/vnd.x+json; charset=utf-8", DataSchema: "http://example.com/schema", Time: time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.UTC),
 		Extensions: map[string]any{
 			"flag": true, "count": int32(-5), "text": "x", "blob": []byte{0, 255}, "link": URI("http://example.com"),
 			"path": URIRef("/a"), "expirytime": time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),

@@ -1,7 +1,7 @@
 /* Calls functions that Stead runs, from C: execute, submit, result, cancel.
  *
  *     stead_client *client = stead_client_open(NULL);
- *     stead_client_event *event = stead_client_event_new("com.example.greet.v1", "application/json", json, strlen(json));
+ *     stead_client_event *event = stead_client_event_new("greet.v1", "application/json", json, strlen(json));
  *     stead_client_reply *reply = stead_client_execute(client, "hello", event, 5000);
  *     if (reply->end == STEAD_CLIENT_OK)
  *         fwrite(reply->data, 1, reply->data_size, stdout);
@@ -16,9 +16,9 @@
  * long as the object that they came from. What is passed in is copied.
  * Threads: any number of threads may call with one client; opening and closing it happen alone, with no call in flight.
  * An event may be read by several threads, or changed by one. Don't use a client across fork().
- * Retries: a call that ends as UNAVAILABLE is tried again while its time and `retries` allow, always with the same event
- * id, so that Stead tells a repeated request from a new one: whatever was accepted runs once and has one result. The
- * delay is what the server asks for, else 0.1 s doubled up to 2 s, the upper half of it random. */
+ * Retries: a call that ends as UNAVAILABLE is tried again while its time and `retries` allow, always with the same
+ * event id, so that Stead tells a repeated request from a new one: whatever was accepted runs once and has one result.
+ * The delay is what the server asks for, else 0.1 s doubled up to 2 s, the upper half of it random. */
 #ifndef STEAD_CLIENT_H
 #define STEAD_CLIENT_H
 
@@ -88,7 +88,7 @@ typedef enum stead_client_end {
     STEAD_CLIENT_OK,             /* done; execute and result: `data` and `event` are the answer */
     STEAD_CLIENT_FUNCTION_ERROR, /* the function ran and said no: message, error_type, error_class, retryable */
     STEAD_CLIENT_OUTCOME,        /* the stored result says that the request ended otherwise: outcome, reason */
-    STEAD_CLIENT_PLATFORM_ERROR, /* a gRPC status that is not OK: status, reason, message, retry_after_ms, not_started */
+    STEAD_CLIENT_PLATFORM_ERROR, /* a gRPC status: status, reason, message, retry_after_ms, not_started */
 } stead_client_end;
 
 typedef struct stead_client_violation {
@@ -132,7 +132,7 @@ stead_client_reply *stead_client_execute(stead_client *client, const char *name,
 /* Ends as soon as the request is stored on the broker, with its request_id. */
 stead_client_reply *stead_client_submit(stead_client *client, const char *name, const stead_client_event *event,
                                         int64_t timeout_ms);
-/* The stored result of a request, whoever made it. Without one: NOT_FOUND at once or, with `wait`, DEADLINE_EXCEEDED. */
+/* The stored result of a request, whoever made it. Without one: NOT_FOUND at once, or DEADLINE_EXCEEDED with `wait`. */
 stead_client_reply *stead_client_result(stead_client *client, const char *request_id, bool wait, int64_t timeout_ms);
 /* Ends a request as cancelled; ALREADY_ENDED or REQUEST_NOT_FOUND say that it can't be. */
 stead_client_reply *stead_client_cancel(stead_client *client, const char *request_id, int64_t timeout_ms);

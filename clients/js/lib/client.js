@@ -28,7 +28,10 @@ function channelOptions(keepalive, more) {
     'grpc.initial_reconnect_backoff_ms': DELAY,
     'grpc.max_reconnect_backoff_ms': DELAY_MAX,
   };
-  if (keepalive > 0) Object.assign(options, { 'grpc.keepalive_time_ms': keepalive, 'grpc.keepalive_timeout_ms': 20000 });
+  if (keepalive > 0) {
+    options['grpc.keepalive_time_ms'] = keepalive;
+    options['grpc.keepalive_timeout_ms'] = 20000;
+  }
   return { ...options, ...more };
 }
 

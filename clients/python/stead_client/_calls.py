@@ -73,7 +73,9 @@ def methods(channel):
     """The calls of one channel by name."""
     return {
         name: channel.unary_unary(
-            path, request_serializer=lambda message: message.SerializeToString(), response_deserializer=answer.FromString
+            path,
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=answer.FromString,
         )
         for name, (path, _, answer) in _wire.METHODS.items()
     }

@@ -1,7 +1,7 @@
 """CloudEvents as Python values, and their protobuf form (io.cloudevents.v1).
 
-Attribute values keep their CloudEvents type: bool, int (32 bit), str, bytes, datetime, and `Uri` and `UriRef`, which are
-strings. Stead answers with strings for all but timestamps.
+Attribute values keep their CloudEvents type: bool, int (32 bit), str, bytes, datetime, and `Uri` and `UriRef`, which
+are strings. Stead answers with strings for all but timestamps.
 """
 import json
 import uuid
@@ -27,8 +27,9 @@ class Event:
         Event({"name": "Ada"}, type="com.example.greet.v1", partitionkey="ada")
 
     Without `id` it gets a random one. The same id and source for the same function name the same request: sent again,
-    it is answered with the first result. Data: bytes go as they are (application/octet-stream unless told
-    otherwise), text under a content type that is not JSON goes as text, and any other value (text too) as JSON. event["name"], event.get("name") and `attributes` are the attributes.
+    it is answered with the first result. Data: bytes go as they are (application/octet-stream unless told otherwise),
+    text under a content type that is not JSON goes as text, and any other value (text too) as JSON. event["name"],
+    event.get("name") and `attributes` are the attributes.
     """
 
     def __init__(self, data=None, *, type="stead.request.v1", source="stead:client", id=None, **attributes):

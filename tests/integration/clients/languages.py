@@ -49,9 +49,8 @@ def javascript(folder):
     """`npm pack`, unpacked beside the packages that it depends on."""
     need("node")
     npm = need("npm")
-    made = subprocess.run([os.path.join(ROOT, "ci", "setup"), "path", "npm"], capture_output=True, text=True, check=False)
-    modules = os.path.join(made.stdout.strip(), "node_modules")
-    if made.returncode or not os.path.isdir(os.path.join(modules, "@grpc", "grpc-js")):
+    modules = os.path.join(run(os.path.join(ROOT, "ci", "setup"), "path", "npm").strip(), "node_modules")
+    if not os.path.isdir(os.path.join(modules, "@grpc", "grpc-js")):
         raise Missing("no npm packages for tests; run ci/setup test")
     target = os.path.join(folder, "node_modules", "@stead", "client")
     os.makedirs(target)
@@ -67,9 +66,10 @@ def go_environment():
     """Nothing is fetched: ci/setup test has filled the module cache."""
     go = need("go")
     environment = {"GOPROXY": "off", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
-    if subprocess.run([go, "list", "-deps", "./..."], cwd=os.path.join(CLIENTS, "go"), env={**os.environ, **environment},
-                      capture_output=True, check=False).returncode:
-        raise Missing("the Go modules of clients/go are not here; run ci/setup test")
+    try:
+        run(go, "list", "-deps", "./...", cwd=os.path.join(CLIENTS, "go"), env=environment)
+    except RuntimeError:
+        raise Missing("the Go modules of clients/go are not here; run ci/setup test") from None
     return go, environment
 
 

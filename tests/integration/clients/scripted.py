@@ -1,5 +1,5 @@
-"""A gRPC server that answers ExecuteFunction by a list and remembers what came: for retries, where the real one can't be
-made to refuse on command."""
+"""A gRPC server that answers ExecuteFunction by a list and remembers what came: for retries, where the real one can't
+be made to refuse on command."""
 import os
 import time
 from concurrent import futures
@@ -20,7 +20,8 @@ class Refusal:
         trailers = [] if self.pushback is None else [("grpc-retry-pushback-ms", str(self.pushback))]
         packed = details.Status(code=self.status.value[0], message="scripted")
         if self.reason:
-            packed.details.add().Pack(details.ErrorInfo(reason=self.reason, domain="stead", metadata={"request-id": "r1"}))
+            info = details.ErrorInfo(reason=self.reason, domain="stead", metadata={"request-id": "r1"})
+            packed.details.add().Pack(info)
         if self.retry_after_ms is not None:
             delay = details.RetryInfo()
             delay.retry_delay.seconds, rest = divmod(self.retry_after_ms, 1000)

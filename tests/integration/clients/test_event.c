@@ -1,5 +1,5 @@
-/* Events and replies of libstead that need no server: attributes and their bounds, JSON, and an address where nobody is.
- * Calls are tested by test_clients.py in all languages. */
+/* Events and replies of libstead that need no server: attributes and their bounds, JSON, and an address where nobody
+ * is. Calls are tested by test_clients.py in all languages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

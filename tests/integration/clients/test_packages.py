@@ -1,5 +1,5 @@
-"""What can be said of the packages without a service: generated files are fresh, copies are equal, types compile, libstead
-shows what its header declares and nothing else, and Go's own tests pass."""
+"""What can be said of the packages without a service: generated files are fresh, copies are equal, types compile,
+libstead shows what its header declares and nothing else, and Go's own tests pass."""
 import filecmp
 import os
 import re
@@ -44,7 +44,8 @@ class Packages(unittest.TestCase):
         copies = os.path.join(languages.CLIENTS, "js", "proto")
         for name in os.listdir(copies):
             original = os.path.join(languages.ROOT, "proto", name)
-            self.assertTrue(filecmp.cmp(original, os.path.join(copies, name), shallow=False), "copy proto/%s again" % name)
+            same = filecmp.cmp(original, os.path.join(copies, name), shallow=False)
+            self.assertTrue(same, "copy proto/%s again" % name)
 
     def test_types_compile(self):
         self.get(languages.javascript)
@@ -71,7 +72,8 @@ class Packages(unittest.TestCase):
         declared = set(re.findall(r"\b(stead_client_\w+)\(", text))
         for library, how in (("libstead.so", ["-D"]), ("libstead.a", ["-g"])):
             shown = languages.run("nm", *how, "--defined-only", os.path.join(libraries, library))
-            self.assertEqual(set(re.findall(r" [TDBRV] (\w+?)(?:@@\w+)?$", shown, flags=re.MULTILINE)), declared, library)
+            symbols = re.findall(r" [TDBRV] (\w+?)(?:@@\w+)?$", shown, flags=re.MULTILINE)
+            self.assertEqual(set(symbols), declared, library)
 
     def test_libstead_links_statically(self):
         """Of libstead's own code; gRPC stays shared, as Debian has it."""
