@@ -19,8 +19,8 @@
  * Retries: a call that ends as UNAVAILABLE is tried again while its time and `retries` allow, always with the same
  * event id, so that Stead tells a repeated request from a new one: whatever was accepted runs once and has one result.
  * The delay is what the server asks for, else 0.1 s doubled up to 2 s, the upper half of it random. */
-#ifndef STEAD_CLIENT_H
-#define STEAD_CLIENT_H
+#ifndef STEAD_CLIENTS_C_STEAD_CLIENT_H
+#define STEAD_CLIENTS_C_STEAD_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
