@@ -1,5 +1,5 @@
-// Checks that a webhook comes from who it says: its body is signed with a secret that only the two sides know, as GitHub
-// and many others do it. Takes what an HTTP gateway has, { headers, body }, and answers with the event in it.
+// Checks that a webhook comes from who it says: its body is signed with a secret that only the two sides know, as
+// GitHub and many others do it. Takes what an HTTP gateway has, { headers, body }, and answers with what came.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { reject } from '@stead/sdk';
 

@@ -1,8 +1,8 @@
 """Sends the host's byte vectors to a plugin that echoes, and looks at what it does: vectors_test.py COMMAND...
 
-A host written anew, in a few lines, so that a mistake shared by the host's codec and an SDK does not stay hidden. After a
-vector that changes nothing, or is answered, a PING must still be answered; one that ends in a partial frame is followed
-by the end of the channel.
+A host written anew, in a few lines, so that a mistake shared by the host's codec and an SDK does not stay hidden. After
+a vector that changes nothing, or is answered, a PING must still be answered; one that ends in a partial frame is
+followed by the end of the channel.
 """
 import json
 import os
@@ -20,9 +20,8 @@ HELLO, CONFIG, READY, CALL, RESULT, ERROR, PING, PONG, LOG = 0x01, 0x02, 0x03, 0
 
 
 def bytes_of(pieces):
-    return b"".join(
-        bytes.fromhex(piece) if isinstance(piece, str) else bytes.fromhex(piece["hex"]) * piece["times"] for piece in pieces
-    )
+    pairs = ((piece, 1) if isinstance(piece, str) else (piece["hex"], piece["times"]) for piece in pieces)
+    return b"".join(bytes.fromhex(text) * times for text, times in pairs)
 
 
 def frame(kind, entries=(), body=b""):

@@ -19,9 +19,8 @@ class End(Exception):
 
 
 def bytes_of(pieces):
-    return b"".join(
-        bytes.fromhex(piece) if isinstance(piece, str) else bytes.fromhex(piece["hex"]) * piece["times"] for piece in pieces
-    )
+    pairs = ((piece, 1) if isinstance(piece, str) else (piece["hex"], piece["times"]) for piece in pieces)
+    return b"".join(bytes.fromhex(text) * times for text, times in pairs)
 
 
 def text_of(entry):
