@@ -2,6 +2,7 @@
  * an execute request holds a well-formed packed event and a name. */
 #include <stdlib.h>
 
+#include "adapters/cloudevents/names.h"
 #include "adapters/grpc/rpc_decode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -13,6 +14,27 @@ static void require(bool truth)
     }
 }
 
+static void request_require(const struct rpc_request *request)
+{
+    bool runs = request->kind == RPC_EXECUTE || request->kind == RPC_SUBMIT;
+    bool by_id = request->kind == RPC_RESULT || request->kind == RPC_CANCEL;
+    struct event event;
+    if (runs) {
+        require(event_unpack(request->packed_event, &event) && event_block_valid(event.block));
+    }
+    if (by_id) {
+        require(cloudevents_request_id_valid(request->request_id));
+    } else if (request->kind != RPC_LIST && request->kind != RPC_INSTANCES) {
+        require(request->name.length > 0);
+    }
+    uint32_t sum = 0;
+    for (size_t i = 0; i < request->alias.route_count; i++) {
+        sum += request->alias.routes[i].weight;
+    }
+    require(request->alias.route_count == 0 || sum == 100);
+    require(!request->deploy || request->deploy->canary_percent < 100);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct rpc_decoder decoder;
@@ -22,13 +44,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     rpc_decoder_init(&decoder, 65536, 65536);
     for (int kind = RPC_EXECUTE; kind < RPC_CANCELLED; kind++) {
         struct rpc_request *request = rpc_decode(&decoder, (enum rpc_kind)kind, message, &refusal);
-        if (!request) {
+        if (!request)
             require(refusal.status != RPC_STATUS_OK && refusal.text[0]);
-        } else if (kind == RPC_EXECUTE) {
-            struct event event;
-            require(event_unpack(request->packed_event, &event) && event_block_valid(event.block));
-            require(request->name.length > 0);
-        }
+        else
+            request_require(request);
         rpc_request_free(request);
     }
     rpc_decode_health(&decoder, message, &service);

@@ -22,7 +22,8 @@ static struct rpc_deploy seen_deploy;
 static void note(char *to, size_t size, struct bytes text)
 {
     assert_true(text.length < size);
-    memcpy(to, text.at, text.length);
+    if (text.length > 0)
+        memcpy(to, text.at, text.length);
     to[text.length] = '\0';
 }
 
@@ -434,7 +435,7 @@ static void an_answer_of_another_kind_is_internal(void **state)
 
 static void bad_requests_are_refused(void **state)
 {
-    static char long_id[2 + 1 + 129] = "\x0a\x81\x01";
+    static char long_id[3 + 129 + 1] = "\x0a\x81\x01";
     memset(long_id + 3, 'x', 129);
     static const struct {
         const char *path, *message, *field, *text;
