@@ -87,6 +87,9 @@ static void test_modules_are_refused(void **state)
     fixture_folder(folder);
     fixture_write(folder, "main.go", uses_lib);
     fixture_expect(BUILD_GO, folder, BUILD_REFUSED, "build.allowNetwork"); /* used, not declared */
+    fixture_options.network = true;
+    fixture_expect(BUILD_GO, folder, BUILD_REFUSED, "Declare the modules in go.mod");
+    fixture_options.network = false;
     fixture_write(folder, "go.mod", "module x\n\ngo 1.22\n\nrequire example.com/lib v1.2.3\n");
     fixture_expect(BUILD_GO, folder, BUILD_REFUSED, "go.mod declares modules (example.com/lib)");
     fixture_expect(BUILD_GO, folder, BUILD_REFUSED, "set build.allowNetwork: true");
