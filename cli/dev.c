@@ -112,9 +112,13 @@ static int nats_start(struct dev *dev)
 /* What `stead serve` gets of our environment. With a broker of our own, nothing that names another one. */
 static size_t environment_choose(const struct dev *dev, const char **ret_list)
 {
-    static const char *const prefixes[] = { "PATH=",         "HOME=",          "TMPDIR=",       "LANG=",        "LC_",
-                                            "TZ=",           "STEAD_",         "NATS_",         "NO_COLOR=",    "XDG_",
-                                            "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "TSAN_OPTIONS=" };
+    static const char *const prefixes[] = {
+        "PATH=",         "HOME=",         "TMPDIR=",     "LANG=",        "LC_",           "TZ=",
+        "STEAD_",        "NATS_",         "NO_COLOR=",   "XDG_",         "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
+        "LSAN_OPTIONS=", "TSAN_OPTIONS=", "HTTP_PROXY=", "HTTPS_PROXY=", "NO_PROXY=",     "http_proxy=",
+        "https_proxy=",  "no_proxy=",     "SSL_CERT_",   "GOPROXY=",     "GOSUMDB=",      "PIP_",
+        "NPM_CONFIG_",   "npm_config_"
+    }; /* from HTTP_PROXY on: for builds that fetch packages */
     static const char *const brokers[] = { "NATS_", "STEAD_NATS_" };
     size_t count = 0;
     for (char **entry = environ; *entry != NULL && count < ENVIRONMENT_MAX - 1; entry++) {

@@ -61,7 +61,7 @@ static void test_foreign_stream_is_left_alone(void **state)
         "\"discard\":\"old\",\"num_replicas\":1,\"max_msgs\":7}",
         "\"created\"");
     assert_int_equal(provision(&server_provision_options, &reports), BROKER_FOREIGN);
-    assert_int_equal(reports.created, 8); /* the rest is made all the same */
+    assert_int_equal(reports.created, 9); /* the rest is made all the same */
     assert_true(reports.errors >= 2);
     assert_non_null(strstr(reports.all, "stream function-dead: discard is \"old\", wanted \"new\""));
     assert_non_null(strstr(error.text, "function-dead"));
