@@ -15,6 +15,8 @@ static const struct {
       "a field is empty, not UTF-8, or holds a NUL; the field is named" },
     { "INVALID_FUNCTION_NAME", RPC_STATUS_INVALID_ARGUMENT, "the name does not match `^[a-z][a-z0-9_-]{0,62}$`" },
     { "INVALID_ALIAS", RPC_STATUS_INVALID_ARGUMENT, "what follows `@` in the name is no alias" },
+    { "METHOD_NOT_FOUND", RPC_STATUS_UNIMPLEMENTED, "there is no such method" },
+    { "SERVICE_NOT_FOUND", RPC_STATUS_NOT_FOUND, "health: there is no such service" },
     { "OVERLOADED", RPC_STATUS_RESOURCE_EXHAUSTED, "more calls than `grpc.maxInFlight`, or no memory for this one" },
     { "REQUEST_TIMEOUT", RPC_STATUS_DEADLINE_EXCEEDED, "the call was opened and its message did not arrive" },
     { "INVALID_MANIFEST", RPC_STATUS_INVALID_ARGUMENT,
@@ -23,6 +25,8 @@ static const struct {
     { "UNKNOWN_LANGUAGE", RPC_STATUS_INVALID_ARGUMENT, "deploy: no `main.py` and no `*.c` file, or no such language" },
     { "NAME_TAKEN", RPC_STATUS_ALREADY_EXISTS, "deploy: a function of that name exists in another language" },
     { "CONCURRENT_DEPLOY", RPC_STATUS_ABORTED, "deploy: somebody else deployed it at the same time; try again" },
+    { "RECORD_UNREADABLE", RPC_STATUS_FAILED_PRECONDITION,
+      "deploy: the function's record on the broker is damaged or of a newer Stead" },
     { "FUNCTION_BUSY", RPC_STATUS_FAILED_PRECONDITION, "remove: requests of this function are queued or running" },
 };
 
