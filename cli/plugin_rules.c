@@ -1,6 +1,6 @@
-/* The rules of calls: what a plugin says and answers while all goes well. Written with the codec alone (not with the host
- * of adapters/plugin, so that neither can hide the other's mistakes). A plugin may answer a call with RESULT or ERROR
- * as it likes; what is checked is the protocol. Reads have a deadline, so a plugin that hangs breaks its rule. */
+/* The rules of calls: what a plugin says and answers while all goes well. Written with the codec alone (not with the
+ * host of adapters/plugin, so that neither can hide the other's mistakes). A plugin may answer a call with RESULT or
+ * ERROR as it likes; what is checked is the protocol. Reads have a deadline, so a plugin that hangs breaks its rule. */
 #include "cli/plugin_rules.h"
 
 #include <stdio.h>

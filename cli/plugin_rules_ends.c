@@ -1,5 +1,5 @@
-/* The rules of ends: what breaks the protocol must end the process with status 65, and STOP and the end of the channel must
- * end it in time. */
+/* The rules of ends: what breaks the protocol must end the process with status 65, and STOP and the end of the channel
+ * must end it in time. */
 #include "cli/plugin_rules.h"
 
 #include <stdio.h>
