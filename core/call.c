@@ -327,6 +327,11 @@ void call_fetched(struct core *core, uint32_t index, const struct input *input, 
     }
 }
 
+static bool reads(uint32_t kind)
+{
+    return kind == CALL_KIND_AWAIT || kind == CALL_KIND_LOOK;
+}
+
 void calls_answer(struct core *core, struct key request, uint64_t digest, enum end end, enum reason reason,
                   uint32_t attempts, struct blob blob)
 {
@@ -338,8 +343,7 @@ void calls_answer(struct core *core, struct key request, uint64_t digest, enum e
     uint32_t at = index_next_call(core, request, NOWHERE);
     while (at != NOWHERE) {
         uint32_t next = index_next_call(core, request, at);
-        uint8_t kind = call_at(core, at)->kind;
-        if (kind == CALL_KIND_AWAIT || kind == CALL_KIND_LOOK) {
+        if (reads(call_at(core, at)->kind)) {
             call_fetch(core, at); /* Every reader sees what is stored, not what it was made from. */
         } else {
             call_answer(core, at, &stored, blob);
@@ -363,10 +367,22 @@ static void call_again(struct core *core, uint32_t index)
     }
 }
 
+/* Who only reads can do so at another instance, and must not hold up the end of this one. */
+void calls_drain(struct core *core)
+{
+    for (uint32_t at = 0; at < core->calls.rows; at++) {
+        if (call_at(core, at)->row.state != CALL_FREE && reads(call_at(core, at)->kind)) {
+            timer_set(core, timer_of_call(core, at), core->now_ns);
+        }
+    }
+}
+
 void call_timer(struct core *core, uint32_t index)
 {
     const struct call *call = call_at(core, index);
-    if (call->deadline_ns > core->now_ns) {
+    if (core->draining && reads(call->kind)) {
+        call_end(core, index, END_NONE, REASON_SHUTTING_DOWN);
+    } else if (call->deadline_ns > core->now_ns) {
         call_again(core, index);
     } else if (call->kind == CALL_KIND_CANCEL) {
         cancel_overdue(core, index);

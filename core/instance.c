@@ -41,6 +41,7 @@ void instance_drain(struct core *core, const struct input *input)
     core->drain_until_ns = core->now_ns + (input->as.drain.grace_ns < most ? input->as.drain.grace_ns : most);
     instance_become(core, INSTANCE_SHUTTING_DOWN);
     core->sweep_functions = 0;
+    calls_drain(core);
     for (uint32_t at = 0; at < core->functions.rows; at++) {
         if (function_at(core, at)->row.state != FUNCTION_FREE) {
             function_dirty(core, at);

@@ -26,6 +26,7 @@ bool call_answers_now(struct core *core, uint32_t index, const struct input *inp
 void call_end(struct core *core, uint32_t index, enum end end, enum reason reason);
 void call_timer(struct core *core, uint32_t index);
 void call_link_up(struct core *core, uint32_t index);
+void calls_drain(struct core *core); /* ends those that only read, a few per step */
 /* Answers every call that waits for `request`. The blob is only borrowed. */
 void calls_answer(struct core *core, struct key request, uint64_t digest, enum end end, enum reason reason,
                   uint32_t attempts, struct blob blob);

@@ -424,6 +424,18 @@ class Accidents(DoorsCase):
         self.assert_status(self.cancel(request_id), "FAILED_PRECONDITION", "ALREADY_ENDED")
         self.bus.queue_empty()
 
+    def test_instance_that_leaves_sends_readers_away(self):
+        leaving = self.world.serve("leaving", service_shutdown_grace="50s", **self.settings)
+        answers = []
+        waiting = threading.Thread(
+            target=lambda: answers.append(self.result("nobody-asked", wait=True, serve=leaving, timeout=60))
+        )
+        waiting.start()
+        time.sleep(0.5)  # if it comes too late it is refused, with the same answer
+        self.assertEqual(leaving.stop(), 0)
+        waiting.join(60)
+        self.assert_status(answers[0], "UNAVAILABLE", "SHUTTING_DOWN")
+
     def test_broker_killed_between_submit_and_result(self):
         ids = [self.accepted(self.submit("echo", event_of(b"%d" % n))) for n in range(20)]
         self.world.broker.kill()

@@ -255,6 +255,27 @@ static void counts_all_waiters_of_one_id(void **state)
     assert_int_equal(puppet_count(puppet, EFFECT_FETCH_RESULT), 8);
 }
 
+/* A drain waits for those whose request may run here, not for readers. */
+static void sends_readers_away_in_a_drain(void **state)
+{
+    struct puppet *puppet = *state;
+    puppet_deploy(puppet, 1, (struct deployed){ 0 });
+    puppet_call(puppet, 4, 1, DIGEST, 0);
+    uint64_t operation = puppet_one(puppet, EFFECT_PUBLISH_REQUEST)->operation;
+    puppet_published(puppet, operation, OUTCOME_DONE, 0);
+    for (uint32_t i = 0; i < 12; i++) {
+        puppet_door(puppet, i % 4 == 3 ? CALL_KIND_LOOK : CALL_KIND_AWAIT, 5 + i / 4, 0);
+    }
+    puppet_drain(puppet, 60 * SECOND);
+    assert_int_equal(puppet_count(puppet, EFFECT_REPLY), 12);
+    for (uint32_t i = 0; i < 12; i++) {
+        assert_int_equal(puppet_nth(puppet, EFFECT_REPLY, i)->code, REASON_SHUTTING_DOWN);
+    }
+    assert_int_equal(puppet_count(puppet, EFFECT_STOPPED), 0);
+    puppet_answer(puppet, 4, END_SUCCEEDED, DIGEST);
+    puppet_order(puppet, EFFECT_REPLY, EFFECT_STOPPED, EFFECT_COUNT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +293,7 @@ int main(void)
         TEST(looks_when_something_happens_here),
         TEST(looks_once),
         TEST(counts_all_waiters_of_one_id),
+        TEST(sends_readers_away_in_a_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
