@@ -1,4 +1,5 @@
-/* Routes: which version a message meets, and what becomes of it while a version is on its way up or failed. Function 1 runs version 1; routes are the functions 2 and 3, versions 2 and 3. */
+/* Routes: which version a message meets, and what becomes of it while a version is on its way up or failed. Function 1
+ * runs version 1; routes are the functions 2 and 3, versions 2 and 3. */
 #include "tests/unit/core/shares.h"
 
 #include "core/index.h"

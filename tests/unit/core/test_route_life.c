@@ -129,7 +129,7 @@ static void is_not_to_be_called_by_its_own_name(void **state)
     assert_int_equal(puppet_one(puppet, EFFECT_REPLY)->code, REASON_FUNCTION_NOT_FOUND);
 }
 
-/* -- credit and processes -------------------------------------------------------------------------------------------- */
+/* -- credit and processes ---------------------------------------------------------------------------------------- */
 
 static void asks_for_nothing_of_its_own(void **state)
 {
