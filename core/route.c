@@ -48,8 +48,8 @@ static uint32_t route_weight(const struct function *route, uint8_t alias)
 uint32_t route_choose(struct core *core, uint32_t owner, uint8_t alias, uint64_t sequence)
 {
     const struct function *function = function_at(core, owner);
-    if (function->closing == CLOSING_END) {
-        return owner;
+    if (function->closing == CLOSING_END && alias == ALIAS_LIVE) {
+        return owner; /* Another alias' message must not run on this version if the function is opened again. */
     }
     uint32_t routed = 0, known = alias == ALIAS_LIVE ? owner : NOWHERE;
     for (uint32_t at = function->route_first; at != NOWHERE; at = function_at(core, at)->route_next) {
