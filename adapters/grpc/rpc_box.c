@@ -166,7 +166,7 @@ struct rpc_answer_box *rpc_box_new(const struct rpc_answer *answer)
     if (!block.at)
         return NULL;
     struct rpc_answer_box *box = block_take(&block, sizeof *box);
-    *box = (struct rpc_answer_box){ .answer = *answer };
+    *box = (struct rpc_answer_box){ .answer = *answer, .bytes = measure.used };
     copy_answer(&block, &box->answer);
     assert(block.used == measure.used);
     return box;

@@ -144,8 +144,9 @@ struct rpc_slot {
 /* An answer on its way to the gRPC thread, or just the word that the loop is done with an id. */
 struct rpc_answer_box {
     struct rpc_answer answer;
+    size_t bytes;     /* of the box with its copies */
     bool closes_only; /* the loop saw RPC_CANCELLED */
-    bool lost;        /* no memory to copy the answer */
+    bool lost;        /* no memory to copy the answer, or too much of it waits already */
     bool is_static;   /* lives in loop.closing, not to be freed */
 };
 
@@ -199,6 +200,7 @@ struct rpc_server {
     _Atomic int64_t stop_at_ns;
     _Atomic uint64_t count_calls, count_refused_load, count_refused_invalid, count_unknown, count_cancelled;
     _Atomic uint32_t in_flight;
+    _Atomic size_t boxed_bytes; /* of answers on their way to the gRPC thread */
 };
 
 /* rpc_box.c: a copy of an answer on its way to the gRPC thread; NULL if out of memory. Loop thread. */

@@ -37,6 +37,8 @@ struct intake {
     uint32_t ends; /* how many of them are to be ended */
 };
 
+static const char too_much[] = "too many bytes of messages that are not complete; send fewer at once";
+
 static bool bytes_received(int fd, uint64_t *ret_bytes)
 {
     struct tcp_info info;
@@ -141,11 +143,9 @@ static void judgement_carry_out(struct rpc_server *server)
         intake->calls--;
         intake->held -= freed;
         intake->delivered += freed;
-        rpc_call_body_give_up(
-            call, RPC_STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", RPC_OVERLOAD_RETRY_MS,
-            "too many bytes of messages that are not complete; send smaller messages, or fewer at once");
+        rpc_call_body_give_up(call, RPC_STATUS_RESOURCE_EXHAUSTED, "OVERLOADED", RPC_OVERLOAD_RETRY_MS, too_much);
         /* frees the buffers at once, even if the client doesn't read what we say */
-        grpc_call_cancel_with_status(call->grpc, GRPC_STATUS_RESOURCE_EXHAUSTED, "message held too long", NULL);
+        grpc_call_cancel_with_status(call->grpc, GRPC_STATUS_RESOURCE_EXHAUSTED, too_much, NULL);
     }
 }
 

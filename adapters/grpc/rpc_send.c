@@ -117,7 +117,8 @@ void rpc_send_left(struct rpc_call *call)
 static void give_up(struct rpc_call *call)
 {
     rpc_send_left(call);
-    grpc_call_cancel_with_status(call->grpc, GRPC_STATUS_CANCELLED, "the answer was not taken in time", NULL);
+    grpc_call_cancel_with_status(call->grpc, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                                 "the answer was not read in time; ask again, or ask for the result", NULL);
 }
 
 /* Answers that wait for a client to read them are bounded as a whole: the oldest make room. */

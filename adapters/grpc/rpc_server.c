@@ -24,6 +24,7 @@ enum {
     QUOTA_BYTES_DEFAULT = 128 * 1024 * 1024,
     ENCODE_BYTES_MAX = 16 * 1024 * 1024,
     BODY_SECONDS_DEFAULT = 30,
+    SMALL_BYTES = 64 * 1024,
     CALLS_PER_CONNECTION_DEFAULT = 128,
     KEEPALIVE_SECONDS_DEFAULT = 120,
     KEEPALIVE_TIMEOUT_SECONDS_DEFAULT = 20,
@@ -212,8 +213,11 @@ void rpc_server_answer(struct rpc_server *server, const struct rpc_answer *answe
     if (generation == 0 || index >= server->options.in_flight_max || server->loop.open[index] != generation)
         return;
     server->loop.open[index] = 0;
-    struct rpc_answer_box *box = rpc_box_new(answer);
-    if (!box) {
+    bool crowded = atomic_load(&server->boxed_bytes) > server->options.quota_bytes / 2;
+    struct rpc_answer_box *box = crowded && answer->packed_event.length > SMALL_BYTES ? NULL : rpc_box_new(answer);
+    if (box) {
+        atomic_fetch_add(&server->boxed_bytes, box->bytes);
+    } else {
         box = &server->loop.closing[index];
         *box = (struct rpc_answer_box){ .answer.id = answer->id, .lost = true, .is_static = true };
     }

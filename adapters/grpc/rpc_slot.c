@@ -89,8 +89,9 @@ void rpc_slot_answer(struct rpc_server *server, const struct rpc_answer_box *box
 {
     static const struct rpc_answer lost = { .kind = RPC_ANSWER_STATUS,
                                             .status = RPC_STATUS_RESOURCE_EXHAUSTED,
-                                            .retry_after_ms = RPC_NO_RETRY_HINT,
-                                            .text = { (const uint8_t *)"out of memory for the answer", 28 } };
+                                            .retry_after_ms = 10 * RPC_OVERLOAD_RETRY_MS,
+                                            .reason = { (const uint8_t *)"OVERLOADED", 10 },
+                                            .text = { (const uint8_t *)"no memory for the answer; ask again", 35 } };
     uint32_t index = (uint32_t)box->answer.id;
     assert(index < server->options.in_flight_max);
     struct rpc_slot *slot = &server->slots[index];

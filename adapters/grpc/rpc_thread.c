@@ -108,6 +108,8 @@ static void answers_pop(struct rpc_server *server)
     struct rpc_answer_box *box;
     while ((box = ring_pop(&server->answers))) {
         bool owned = !box->is_static;
+        if (owned)
+            atomic_fetch_sub(&server->boxed_bytes, box->bytes);
         rpc_slot_answer(server, box);
         if (owned)
             free(box);
