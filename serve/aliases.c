@@ -37,7 +37,7 @@ static bool function_read(struct move_job *job, struct broker *broker)
     uint64_t revision = 0;
     record_key(&job->record, key);
     enum broker_status status = broker_kv_get(broker, BROKER_BUCKET_CONFIG, key, &value, &length, &revision, &error);
-    bool good = status == BROKER_OK && record_parse((struct bytes){ value, length }, &job->record);
+    bool good = status == BROKER_OK && record_parse_function(key, (struct bytes){ value, length }, &job->record);
     free(value);
     job->record.revision = revision;
     if (good) {

@@ -156,6 +156,7 @@ static void version_name(struct record *record)
 struct clash {
     const struct record *record;
     char language[SERVE_LANGUAGE_BYTES];
+    char unread[SERVE_KEY_BYTES]; /* the key of the function's own record, if nobody here can read it */
     struct record before;
 };
 
@@ -163,8 +164,13 @@ static void clash_entry(void *owner, const char *key, struct bytes value, uint64
 {
     struct clash *clash = owner;
     struct record record;
-    (void)key;
-    if (!record_parse(value, &record) || strcmp(record.name, clash->record->name) != 0) {
+    char own[SERVE_KEY_BYTES];
+    record_key(clash->record, own);
+    bool good = record_parse_function(key, value, &record);
+    if (!good && strcmp(key, own) == 0) {
+        memcpy(clash->unread, own, sizeof own);
+    }
+    if (!good || strcmp(record.name, clash->record->name) != 0) {
         return;
     }
     if (strcmp(record.language, clash->record->language) != 0) {
@@ -284,6 +290,14 @@ static bool clash_check(struct deploy_job *job, struct broker *broker)
         snprintf(text, sizeof text, "a function of that name exists in language %s; names are unique across languages",
                  clash.language);
         return refuse(job, RPC_STATUS_ALREADY_EXISTS, "NAME_TAKEN", text);
+    }
+    if (clash.unread[0] != '\0') {
+        char text[240];
+        snprintf(text, sizeof text,
+                 "the function's record is damaged or of a newer Stead; repair it or remove it from the bucket "
+                 "function-config (key %s)",
+                 clash.unread);
+        return refuse(job, RPC_STATUS_FAILED_PRECONDITION, "RECORD_UNREADABLE", text);
     }
     job->before = clash.before;
     return job->before.closing == CLOSING_OPEN || refuse(job, RPC_STATUS_FAILED_PRECONDITION, "FUNCTION_REMOVED",

@@ -298,9 +298,41 @@ static bool row_known(const struct function_side *side, const struct row *row)
            side->record.closing == row->record.closing && strcmp(side->record.version, row->record.version) == 0;
 }
 
+/* Names are unique across languages, and a deploy sees to it; whoever writes records need not. The one that is here
+ * stays, else the older record wins. */
+static const struct row *row_rival(struct instance *instance, const struct row *row, const struct row *rows,
+                                   size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct record *mine = &row->record, *other = &rows[i].record;
+        if (strcmp(mine->name, other->name) == 0 && strcmp(mine->language, other->language) != 0) {
+            const struct function_side *side = function_named(instance, mine->name);
+            const char *here = side == NULL || side->state == FUNCTION_RETIRING ? "" : side->record.language;
+            bool other_here = strcmp(other->language, here) == 0, mine_here = strcmp(mine->language, here) == 0;
+            return other_here || (!mine_here && other->revision < mine->revision) ? &rows[i] : NULL;
+        }
+    }
+    return NULL;
+}
+
+static bool row_clashes(struct instance *instance, const struct row *row, const struct row *rows, size_t count)
+{
+    const struct row *rival = row_rival(instance, row, rows, count);
+    if (rival != NULL && row->record.revision > instance->config_clash_told) {
+        instance->config_clash_told = row->record.revision;
+        log_warn("system.config", "two records claim one function name; this one is left alone",
+                 LOG_TEXT("function", row->record.name), LOG_TEXT("language", row->record.language),
+                 LOG_TEXT("served_language", rival->record.language));
+    }
+    return rival != NULL;
+}
+
 static void rows_set(struct instance *instance, const struct row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        if (row_clashes(instance, &rows[i], rows, count)) {
+            continue;
+        }
         struct function_side *side = function_named(instance, rows[i].text);
         if (!row_known(side, &rows[i])) {
             function_set(instance, &rows[i]);

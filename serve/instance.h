@@ -93,7 +93,7 @@ struct record {
     char language[SERVE_LANGUAGE_BYTES];
     char name[SERVE_NAME_BYTES];
     char version[SERVE_VERSION_BYTES];
-    char digest[72]; /* of the archive in the object store: sha256 hex */
+    char digest[65]; /* of the archive in the object store: sha256 hex */
     int64_t created_unix_ms;
     int64_t timeout_ns, keep_alive_ns, memory_bytes;
     uint32_t retries_max, concurrency, workers_max;
@@ -191,6 +191,7 @@ struct instance {
     int exit_code;
     uint64_t config_sequence_seen, ticks;
     uint64_t config_unread_told; /* of the records that can't be read, the newest that the log tells of */
+    uint64_t config_clash_told;  /* the same of those that claim a name of another language's function */
     uint64_t sweep_until;        /* last sequence of the queue at the newest connection; 0: nothing to sweep */
     struct call_side *calls, *calls_by_rpc;
     struct pending *pending_calls, *pending_deliveries;
@@ -297,7 +298,9 @@ void functions_forget(struct instance *instance, struct handle handle);
 void functions_stop(struct instance *instance); /* frees what they hold */
 bool functions_settled(const struct instance *instance);
 /* record.c: records in the broker's buckets */
-bool record_parse(struct bytes json, struct record *ret_record);
+/* True if it is one of schema 1, whole and right, and the one that belongs at this key of its bucket. */
+bool record_parse_function(const char *key, struct bytes json, struct record *ret_record);
+bool record_parse_version(const char *key, struct bytes json, struct record *ret_record);
 uint32_t record_schema(struct bytes json);       /* which it says it has; 0 if it says none, or is no JSON */
 char *record_print(const struct record *record); /* free() */
 /* Without what a function's record has beside its live version. */

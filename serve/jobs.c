@@ -3,6 +3,7 @@
 
 #include "adapters/archive/archive.h"
 
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,25 @@ enum reason jobs_build_archive(struct instance *instance, const struct record *r
     return build->outcome == BUILD_UNAVAILABLE ? REASON_LANGUAGE_NOT_SUPPORTED : REASON_BUILD_FAILED;
 }
 
+/* Nothing is unpacked that the record does not name. It may be put right: what failed so is tried again. */
+static bool archive_is_named(const struct record *record, struct bytes archive, struct build_result *build)
+{
+    char digest[sizeof record->digest] = "";
+    uint8_t bytes[SHA256_DIGEST_LENGTH];
+    SHA256(archive.at, archive.length, bytes);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        snprintf(digest + 2 * i, 3, "%02x", bytes[i]);
+    }
+    if (strcmp(digest, record->digest) == 0) {
+        return true;
+    }
+    snprintf(build->message, sizeof build->message,
+             "the archive %s/%s/%s.tar in function-code has SHA-256 %s, and the record of the version says %s: put the "
+             "right one there, or store the right record",
+             record->language, record->name, record->version, digest, record->digest);
+    return false;
+}
+
 static void build_run(void *argument)
 {
     struct build_job *job = argument;
@@ -94,7 +114,10 @@ static void build_run(void *argument)
         snprintf(job->build.message, sizeof job->build.message, "%s", error.text);
         return;
     }
-    job->reason = jobs_build_archive(job->instance, &job->record, (struct bytes){ content, object.size }, &job->build);
+    struct bytes archive = { content, object.size };
+    if (archive_is_named(&job->record, archive, &job->build)) {
+        job->reason = jobs_build_archive(job->instance, &job->record, archive, &job->build);
+    }
     free(content);
 }
 
@@ -218,7 +241,7 @@ static void record_entry(void *owner, const char *key, struct bytes value, uint6
 {
     struct records_job *job = owner;
     struct record record;
-    if (!record_parse(value, &record)) {
+    if (!record_parse_function(key, value, &record)) {
         record_unread(job, key, value, revision);
         return;
     }
@@ -240,7 +263,7 @@ static bool version_read(struct records_job *job, struct broker *broker, const s
     record_version_key(function, version, key);
     enum broker_status status =
         broker_kv_get(broker, BROKER_BUCKET_VERSIONS, key, &value, &length, &revision, &job->error);
-    bool good = status == BROKER_OK && record_parse((struct bytes){ value, length }, ret_record);
+    bool good = status == BROKER_OK && record_parse_version(key, (struct bytes){ value, length }, ret_record);
     free(value);
     if (status != BROKER_OK && status != BROKER_NOT_FOUND) {
         job->good = false; /* It may be there: read all of it again. */

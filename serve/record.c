@@ -30,6 +30,19 @@ static int64_t number_get(const cJSON *json, const char *name, int64_t least, in
     return value < (double)least ? least : value > (double)most ? most : (int64_t)value;
 }
 
+/* Whoever may write to the buckets chooses these words, and they become subjects, names of objects and of folders. */
+static bool hex_get(const cJSON *json, const char *name, char *ret_text, size_t size)
+{
+    return text_get(json, name, ret_text, size) && strlen(ret_text) == size - 1 &&
+           strspn(ret_text, "0123456789abcdef") == size - 1;
+}
+
+/* One that is there has to be right. */
+static bool text_get_if_there(const cJSON *json, const char *name, char *ret_text, size_t size)
+{
+    return cJSON_GetObjectItemCaseSensitive(json, name) == NULL || text_get(json, name, ret_text, size);
+}
+
 /* -- aliases ------------------------------------------------------------------------------------------------------- */
 
 static const char *const closings[] = { "", "drain", "end" };
@@ -37,17 +50,29 @@ static const char *const closings[] = { "", "drain", "end" };
 static bool routes_parse(const cJSON *list, struct record_alias *alias)
 {
     const cJSON *item;
+    uint32_t sum = 0;
     cJSON_ArrayForEach(item, list)
     {
         struct record_route *route = &alias->routes[alias->count];
-        if (alias->count == SERVE_ROUTES_MAX || !text_get(item, "version", route->version, sizeof route->version) ||
-            route->version[0] == '\0') {
+        if (alias->count == SERVE_ROUTES_MAX || !hex_get(item, "version", route->version, sizeof route->version)) {
             return false;
         }
+        for (uint32_t before = 0; before < alias->count; before++) {
+            if (strcmp(alias->routes[before].version, route->version) == 0) {
+                return false;
+            }
+        }
         route->weight = (uint32_t)number_get(item, "weight", 0, 100);
+        sum += route->weight;
         alias->count++;
     }
-    return alias->count > 0;
+    return sum == 100;
+}
+
+static bool alias_name_get(const cJSON *json, int64_t place, struct record_alias *alias)
+{
+    return text_get(json, "name", alias->name, sizeof alias->name) &&
+           cloudevents_function_name_valid(bytes_of(alias->name)) && (strcmp(alias->name, "live") == 0) == (place == 0);
 }
 
 /* A record without aliases is one of an older instance, or of a version: all of `live` is its version's. */
@@ -59,7 +84,7 @@ static bool aliases_parse(const cJSON *json, struct record *record)
     {
         int64_t place = number_get(item, "place", 0, INT32_MAX);
         struct record_alias alias = { .count = 0 };
-        if (place >= SERVE_ALIASES_MAX || !text_get(item, "name", alias.name, sizeof alias.name) ||
+        if (place >= SERVE_ALIASES_MAX || !alias_name_get(item, place, &alias) ||
             !routes_parse(cJSON_GetObjectItemCaseSensitive(item, "routes"), &alias)) {
             return false;
         }
@@ -108,10 +133,8 @@ struct record_alias *record_alias(struct record *record, const char *name)
 
 /* -- records ------------------------------------------------------------------------------------------------------- */
 
-static void settings_parse(const cJSON *json, struct record *record)
+static bool settings_parse(const cJSON *json, struct record *record)
 {
-    text_get(json, "env", record->env, sizeof record->env);
-    text_get(json, "command", record->command, sizeof record->command);
     record->created_unix_ms = number_get(json, "createdUnixMs", 0, (int64_t)1 << 52);
     record->timeout_ns = number_get(json, "timeoutMs", 1, 3600000) * 1000000;
     record->keep_alive_ns = number_get(json, "keepAliveMs", 0, (int64_t)7 * 86400000) * 1000000;
@@ -119,16 +142,21 @@ static void settings_parse(const cJSON *json, struct record *record)
     record->retries_max = (uint32_t)number_get(json, "maxRetries", 0, 100);
     record->concurrency = (uint32_t)number_get(json, "concurrency", 1, 1024);
     record->workers_max = (uint32_t)number_get(json, "maxWorkers", 1, 1024);
+    return cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(json, "timeoutMs")) &&
+           text_get_if_there(json, "env", record->env, sizeof record->env) &&
+           text_get_if_there(json, "command", record->command, sizeof record->command);
 }
 
 static void closing_parse(const cJSON *json, struct record *record)
 {
-    char word[16] = "";
+    char word[16] = "", previous[SERVE_VERSION_BYTES];
     text_get(json, "closing", word, sizeof word);
     for (uint8_t i = 0; i < sizeof closings / sizeof closings[0]; i++) {
         record->closing = strcmp(word, closings[i]) == 0 ? i : record->closing;
     }
-    text_get(json, "previous", record->previous, sizeof record->previous);
+    if (hex_get(json, "previous", previous, sizeof previous)) {
+        memcpy(record->previous, previous, sizeof previous);
+    }
 }
 
 uint32_t record_schema(struct bytes text)
@@ -139,23 +167,59 @@ uint32_t record_schema(struct bytes text)
     return (uint32_t)schema;
 }
 
-bool record_parse(struct bytes text, struct record *ret_record)
+static bool identity_parse(const cJSON *json, struct record *record)
+{
+    enum cloudevents_language known;
+    return number_get(json, "schema", 0, INT32_MAX) == RECORD_SCHEMA &&
+           text_get(json, "language", record->language, sizeof record->language) &&
+           cloudevents_language_find(bytes_of(record->language), &known) &&
+           text_get(json, "name", record->name, sizeof record->name) &&
+           cloudevents_function_name_valid(bytes_of(record->name)) &&
+           hex_get(json, "version", record->version, sizeof record->version) &&
+           hex_get(json, "digest", record->digest, sizeof record->digest);
+}
+
+static bool record_parse(struct bytes text, struct record *ret_record)
 {
     cJSON *json = cJSON_ParseWithLength((const char *)text.at, text.length);
     struct record record = { .env = "" };
-    bool good = number_get(json, "schema", 0, INT32_MAX) == RECORD_SCHEMA &&
-                text_get(json, "language", record.language, sizeof record.language) &&
-                text_get(json, "name", record.name, sizeof record.name) &&
-                text_get(json, "version", record.version, sizeof record.version) &&
-                text_get(json, "digest", record.digest, sizeof record.digest) &&
-                cloudevents_function_name_valid(bytes_of(record.name)) && aliases_parse(json, &record);
+    bool good = identity_parse(json, &record) && settings_parse(json, &record) && aliases_parse(json, &record);
     if (good) {
-        settings_parse(json, &record);
         closing_parse(json, &record);
         *ret_record = record;
     }
     cJSON_Delete(json);
     return good;
+}
+
+bool record_parse_function(const char *key, struct bytes text, struct record *ret_record)
+{
+    struct record record;
+    char own[SERVE_KEY_BYTES];
+    if (!record_parse(text, &record)) {
+        return false;
+    }
+    record_key(&record, own);
+    if (strcmp(key, own) != 0) {
+        return false;
+    }
+    *ret_record = record;
+    return true;
+}
+
+bool record_parse_version(const char *key, struct bytes text, struct record *ret_record)
+{
+    struct record record;
+    char own[SERVE_ROW_BYTES];
+    if (!record_parse(text, &record)) {
+        return false;
+    }
+    record_version_key(&record, record.version, own);
+    if (strcmp(key, own) != 0) {
+        return false;
+    }
+    *ret_record = record;
+    return true;
 }
 
 static cJSON *version_print(const struct record *record)

@@ -36,7 +36,7 @@ static void mark_run(void *argument)
     record_key(&job->record, key);
     uint64_t revision = 0;
     job->status = broker_kv_get(broker, BROKER_BUCKET_CONFIG, key, &value, &length, &revision, &job->error);
-    if (job->status == BROKER_OK && record_parse((struct bytes){ value, length }, &job->record)) {
+    if (job->status == BROKER_OK && record_parse_function(key, (struct bytes){ value, length }, &job->record)) {
         job->record.closing = job->now || job->record.closing == CLOSING_END ? CLOSING_END : CLOSING_DRAIN;
         char *text = record_print(&job->record);
         job->status = broker_kv_update(broker, BROKER_BUCKET_CONFIG, key, bytes_of(text), revision,

@@ -104,7 +104,7 @@ static enum broker_status function_read(struct rollout_job *job, struct broker *
     record_key(&job->record, key);
     enum broker_status status =
         broker_kv_get(broker, BROKER_BUCKET_CONFIG, key, &value, &length, &revision, &job->error);
-    if (status == BROKER_OK && record_parse((struct bytes){ value, length }, &job->record)) {
+    if (status == BROKER_OK && record_parse_function(key, (struct bytes){ value, length }, &job->record)) {
         job->record.revision = revision;
     }
     free(value);

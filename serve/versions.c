@@ -19,7 +19,7 @@ enum broker_status version_read(struct broker *broker, const struct record *func
     uint64_t revision;
     record_version_key(function, version, key);
     enum broker_status status = broker_kv_get(broker, BROKER_BUCKET_VERSIONS, key, &value, &length, &revision, error);
-    if (status == BROKER_OK && !record_parse((struct bytes){ value, length }, ret_version)) {
+    if (status == BROKER_OK && !record_parse_version(key, (struct bytes){ value, length }, ret_version)) {
         status = BROKER_CORRUPT;
         snprintf(error->text, sizeof error->text, "the record of version %s can't be read", version);
     }
@@ -53,9 +53,9 @@ static void list_entry(void *owner, const char *key, struct bytes value, uint64_
 {
     struct list_job *job = owner;
     struct record record;
-    (void)key;
     (void)revision;
-    if (job->count < VERSIONS_MAX && record_parse(value, &record) && strcmp(record.name, job->function.name) == 0) {
+    if (job->count < VERSIONS_MAX && record_parse_version(key, value, &record) &&
+        strcmp(record.name, job->function.name) == 0 && strcmp(record.language, job->function.language) == 0) {
         job->list[job->count++] = record;
     }
 }
