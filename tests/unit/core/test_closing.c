@@ -130,7 +130,7 @@ static void ends_all_of_a_function_that_never_served(void **state)
     assert_int_equal(puppet_function(puppet, 1), FUNCTION_FAILED);
 }
 
-/* Whatever alias a message names, there is one way for all of them now. */
+/* What names another alias ends in its route: if the function is opened again, it must not run on the live version. */
 static void ends_what_waits_for_its_routes(void **state)
 {
     struct puppet *puppet = *state;
@@ -146,7 +146,7 @@ static void ends_what_waits_for_its_routes(void **state)
     share_deliver(puppet, function, 2, 201, ALIAS_NEXT);
     expect_ended(puppet, REASON_FUNCTION_REMOVED);
     share_deliver(puppet, function, 3, 202, ALIAS_UNKNOWN);
-    expect_ended(puppet, REASON_FUNCTION_REMOVED);
+    expect_ended(puppet, REASON_ALIAS_NOT_FOUND);
 }
 
 static void is_removed_after_it_closed(void **state)
