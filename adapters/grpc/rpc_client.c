@@ -1,7 +1,8 @@
-/* Each call is one batch of six operations and one tag. A started call's tag comes to the client's one completion queue;
- * a blocking call brings a queue of its own, so that any number of threads can wait, each for its own call. A client's
- * channels have subchannel pools of their own: gRPC would otherwise share one connection among all channels of an
- * address. Calls in flight are counted per channel, without a lock: a choice by a stale count is only a little worse. */
+/* Each call is one batch of six operations and one tag. A started call's tag comes to the client's one completion
+ * queue; a blocking call brings a queue of its own, so that any number of threads can wait, each for its own call. A
+ * client's channels have subchannel pools of their own: gRPC would otherwise share one connection among all channels
+ * of an address. Calls in flight are counted per channel, without a lock: a choice by a stale count is only a little
+ * worse. */
 #include "adapters/grpc/rpc_client.h"
 
 #include <assert.h>

@@ -102,8 +102,9 @@ struct rpc_reply *rpc_client_call(struct rpc_client *client, const char *path, s
 struct rpc_reply *rpc_client_check(struct rpc_client *client, const char *service, int64_t timeout_ns,
                                    bool *ret_serving);
 
-/* Starts a call and returns at once; `path` has to outlive it, `tag` comes back with its reply. False if out of memory or the event is invalid.
- * For load: prepare the message once with rpc_client_encode, then start it many times. */
+/* Starts a call and returns at once; `path` has to outlive it, `tag` comes back with its reply. False if out of
+ * memory or the event is invalid. For load: prepare the message once with rpc_client_encode, then start it many
+ * times. */
 bool rpc_client_start(struct rpc_client *client, const char *path, struct bytes message, int64_t timeout_ns, void *tag);
 bool rpc_client_encode(const struct rpc_query *query, struct event_buffer *ret_message);
 /* Waits for any started call to end. False if none did within wait_ns, or none is under way. */

@@ -1,11 +1,11 @@
-/* Bounds the memory of messages that are not complete yet. gRPC buffers a message of any length before it says that it is
- * too large, and when its memory quota runs out it ends calls at random, those of innocent callers too. So the quota must
- * not run out: whoever holds the most is ended before.
+/* Bounds the memory of messages that are not complete yet. gRPC buffers a message of any length before it says that
+ * it is too large, and when its memory quota runs out it ends calls at random, those of innocent callers too. So the
+ * quota must not run out: whoever holds the most is ended before.
  *
- * gRPC doesn't tell what it buffers, but the kernel tells how many bytes have come over a connection, and what is not in
- * a message that was delivered is held. Only connections with a call whose message has been awaited for a while are
- * looked at, every few milliseconds, so that ordinary calls cost nothing. Unix sockets can't be asked, and need not be:
- * who may open them is trusted.
+ * gRPC doesn't tell what it buffers, but the kernel tells how many bytes have come over a connection, and what is
+ * not in a message that was delivered is held. Only connections with a call whose message has been awaited for a
+ * while are looked at, every few milliseconds, so that ordinary calls cost nothing. Unix sockets can't be asked, and
+ * need not be: who may open them is trusted.
  *
  * Too much on one connection: as many of its calls end as bring it to half of what it may hold. Too much on all: the
  * connections that hold the most lose all that they await. */

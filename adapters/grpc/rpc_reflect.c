@@ -1,6 +1,6 @@
-/* grpc.reflection.v1 and v1alpha, which are the same on the wire: a stream of questions, each answered before the next is
- * read, so that a client that doesn't read is given nothing more and costs nothing more. A question about a file or a
- * symbol is answered by the file and all that it imports: clients may then do without further questions.
+/* grpc.reflection.v1 and v1alpha, which are the same on the wire: a stream of questions, each answered before the
+ * next is read, so that a client that doesn't read is given nothing more and costs nothing more. A question about a
+ * file or a symbol is answered by the file and all that it imports: clients may then do without further questions.
  *
  * A stream ends when the client has no more questions, asks too many, is silent for too long (rpc_call_sweep) or the
  * server leaves. */

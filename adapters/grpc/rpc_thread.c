@@ -160,8 +160,8 @@ static gpr_timespec sleep_until(struct rpc_server *server)
     return rpc_timespec(until);
 }
 
-/* What a flood leaves behind is free memory that glibc would keep for the next one. Once it is over, most is given back:
- * it takes some milliseconds, so only after much was in use. */
+/* What a flood leaves behind is free memory that glibc would keep for the next one. Once it is over, most is given
+ * back: it takes some milliseconds, so only after much was in use. */
 static void memory_trim(struct rpc_server *server)
 {
     size_t busy = server->leaving_bytes + server->deploy_bytes + (server->intake_watched ? server->intake_held : 0);

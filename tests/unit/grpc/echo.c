@@ -4,8 +4,8 @@
  *     grpc_echo bench ADDRESS CALLERS SECONDS  calls it in a closed loop and prints calls/s
  *
  * The function "fail" fails, "unknown" is not there, "hold" never answers. "never" and "later" are not available and
- * say how often they were called; "never" asks the client not to try again, "later" to try in 200 ms, and answers at the
- * third call. */
+ * say how often they were called; "never" asks the client not to try again, "later" to try in 200 ms, and answers at
+ * the third call. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -217,3 +217,17 @@ uint32_t fixture_in_flight(struct fixture *fixture)
     rpc_server_counters(fixture->server, &counters);
     return counters.in_flight;
 }
+
+struct event_buffer fixture_result_event(void)
+{
+    struct event_buffer block = { 0 };
+    struct event_buffer packed = { 0 };
+    event_buffer_attribute_text(&block, "specversion", "1.0");
+    event_buffer_attribute_text(&block, "id", "out");
+    event_buffer_attribute_text(&block, "source", "stead:test");
+    event_buffer_attribute_text(&block, "type", "test.result");
+    event_pack(&packed, (struct event){ .block = { block.at, block.length }, .data = bytes_of("answer") });
+    assert_false(packed.failed);
+    event_buffer_free(&block);
+    return packed;
+}

@@ -45,6 +45,8 @@ struct rpc_reply *fixture_call(struct fixture *fixture, const char *name, struct
 struct rpc_reply *fixture_call_bytes(struct fixture *fixture, const char *path, struct bytes message);
 /* Runs `work` on a thread of its own, and handles requests here until it returns, at most 10 s: for blocking calls. */
 void *fixture_meanwhile(struct fixture *fixture, void *(*work)(void *), void *argument);
+/* A packed event with the data "answer"; the caller frees it. */
+struct event_buffer fixture_result_event(void);
 uint32_t fixture_in_flight(struct fixture *fixture);
 
 #define assert_bytes_text(bytes, text) assert_true(bytes_equal_text(bytes, text))
