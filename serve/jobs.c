@@ -111,7 +111,7 @@ static void build_run(void *argument)
     job->reason = REASON_RUNTIME_UNAVAILABLE;
     if (broker == NULL || broker_object_get(broker, BROKER_BUCKET_CODE, name, ARCHIVE_BYTES_MAX, &content, &object,
                                             &error) != BROKER_OK) {
-        snprintf(job->build.message, sizeof job->build.message, "%s", error.text);
+        snprintf(job->build.message, sizeof job->build.message, "%s of function-code: %s", name, error.text);
         return;
     }
     struct bytes archive = { content, object.size };

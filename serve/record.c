@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECORD_SCHEMA = 1 };
+enum { RECORD_SCHEMA = 1, KEEP_ALIVE_MS_DEFAULT = 600000 };
 
 static bool text_get(const cJSON *json, const char *name, char *ret_text, size_t size)
 {
@@ -137,7 +137,9 @@ static bool settings_parse(const cJSON *json, struct record *record)
 {
     record->created_unix_ms = number_get(json, "createdUnixMs", 0, (int64_t)1 << 52);
     record->timeout_ns = number_get(json, "timeoutMs", 1, 3600000) * 1000000;
-    record->keep_alive_ns = number_get(json, "keepAliveMs", 0, (int64_t)7 * 86400000) * 1000000;
+    bool kept = cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(json, "keepAliveMs"));
+    record->keep_alive_ns =
+        (kept ? number_get(json, "keepAliveMs", 0, (int64_t)7 * 86400000) : KEEP_ALIVE_MS_DEFAULT) * 1000000;
     record->memory_bytes = number_get(json, "memoryBytes", 0, (int64_t)1 << 50);
     record->retries_max = (uint32_t)number_get(json, "maxRetries", 0, 100);
     record->concurrency = (uint32_t)number_get(json, "concurrency", 1, 1024);
