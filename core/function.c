@@ -147,6 +147,7 @@ static uint32_t function_new(struct core *core, const struct input *input)
     struct function *function = function_at(core, index);
     *function = (struct function){ .row = function->row, .name = input->as.function.name };
     function->alias = input->as.function.alias;
+    function->place = input->as.function.place;
     function->queue = LIST_EMPTY;
     function->ready = LIST_EMPTY;
     function->dirty_next = function->owner = NOWHERE;
@@ -157,6 +158,28 @@ static uint32_t function_new(struct core *core, const struct input *input)
         route_attach(core, index, owner);
     }
     return index;
+}
+
+static void function_retire(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    function_become(core, index, FUNCTION_RETIRING);
+    function->serving = false;
+    function->build_operation = 0;
+    function->attend_ns = CORE_NEVER;
+    function_announce(core, index, REASON_NONE);
+    function_replace(core, index);
+}
+
+/* Its name was given to another language, which is served here and the one before was not, or the other way round: as
+ * if it had been removed in between. */
+static void function_move(struct core *core, uint32_t index, bool elsewhere)
+{
+    const struct function *function = function_at(core, index);
+    bool known = function->row.state != FUNCTION_FREE && function->row.state != FUNCTION_RETIRING;
+    if (known && elsewhere != (function->row.state == FUNCTION_ELSEWHERE)) {
+        function_retire(core, index);
+    }
 }
 
 /* Calls pass through to the instances that serve the language. */
@@ -201,6 +224,7 @@ void function_set(struct core *core, const struct input *input)
     }
     struct function *function = function_at(core, index);
     function_share(core, index, input);
+    function_move(core, index, input->as.function.elsewhere);
     bool serves = function->serving && key_equal(function->current.key, input->as.function.version);
     bool trying = key_equal(function->candidate.key, input->as.function.version) &&
                   (function->row.state == FUNCTION_BUILDING || function->row.state == FUNCTION_PROBING);
@@ -209,7 +233,7 @@ void function_set(struct core *core, const struct input *input)
     }
     function->candidate = version_of(input);
     function->tries = 0;
-    if (input->as.function.elsewhere && !function->serving) {
+    if (input->as.function.elsewhere) {
         function_pass(core, index);
         return;
     }
@@ -284,16 +308,9 @@ void function_start_failed(struct core *core, uint32_t index)
 void function_removed(struct core *core, const struct input *input)
 {
     uint32_t index = index_find_function(core, input->as.function.name);
-    if (index == NOWHERE || function_at(core, index)->row.state == FUNCTION_RETIRING) {
-        return;
+    if (index != NOWHERE && function_at(core, index)->row.state != FUNCTION_RETIRING) {
+        function_retire(core, index);
     }
-    struct function *function = function_at(core, index);
-    function_become(core, index, FUNCTION_RETIRING);
-    function->serving = false;
-    function->build_operation = 0;
-    function->attend_ns = CORE_NEVER;
-    function_announce(core, index, REASON_NONE);
-    function_replace(core, index);
 }
 
 void function_consumer_ask(struct core *core, uint32_t index)

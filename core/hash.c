@@ -94,7 +94,7 @@ static void mix_function(uint64_t *hash, const struct function *function)
         function->tries,           function->alias,
         function->weight,          function->closing,
         function->owner,           function->route_first,
-        function->route_next,
+        function->route_next,      function->place,
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);

@@ -139,6 +139,7 @@ struct input {
             uint64_t timeout_ns, keep_alive_ns;
             uint16_t retries_max, concurrency, workers_max;
             uint8_t alias;     /* route: never another than when it was made */
+            uint8_t place;     /* route: its own among those of its alias, the same on every instance; as above */
             uint8_t weight;    /* route: its share of the alias, in per cent */
             uint8_t elsewhere; /* this instance does not serve its language: calls pass through */
             uint8_t closing;   /* enum closing */

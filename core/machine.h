@@ -102,7 +102,8 @@ void route_attach(struct core *core, uint32_t index, uint32_t owner);
 void route_detach(struct core *core, uint32_t index);
 /* The function or route that runs the message at `sequence`; NOWHERE if the function has no such alias. */
 uint32_t route_choose(struct core *core, uint32_t owner, uint8_t alias, uint64_t sequence);
-uint32_t route_in_hand(struct core *core, const struct function *function); /* with all its routes */
+/* What it and its routes that are up have in hand: what waits for the others takes slots, but nobody's place. */
+uint32_t route_in_hand(struct core *core, const struct function *function);
 
 /* worker.c: one plugin process */
 bool worker_start(struct core *core, uint32_t function, struct key version, bool probe);
@@ -110,6 +111,7 @@ void worker_execute(struct core *core, uint32_t index, uint32_t delivery);
 void worker_input(struct core *core, uint32_t index, const struct input *input, struct blob *blob);
 void worker_timer(struct core *core, uint32_t index);
 void worker_stop(struct core *core, uint32_t index);
+void worker_offer(struct core *core, uint32_t index); /* or withdraws it, if it is to get no more */
 void worker_abandon(struct core *core, uint32_t index, uint32_t delivery);
 void worker_finish(struct core *core, uint32_t index, uint32_t delivery);
 struct node_place worker_node(const struct core *core);

@@ -140,10 +140,24 @@ static void pump_end(struct core *core, uint32_t index)
     }
 }
 
+/* A busy one with room for more would otherwise get the next message, though its version is replaced. */
+static void pump_withdraw_stale(struct core *core, uint32_t index)
+{
+    const struct function *function = function_at(core, index);
+    for (uint32_t at = 0; at < core->workers.rows; at++) {
+        const struct worker *worker = worker_at(core, at);
+        bool serves = function->serving && key_equal(worker->version, function->current.key);
+        if (worker->row.state != WORKER_FREE && worker->function == index && worker->node.linked && !serves) {
+            worker_offer(core, at);
+        }
+    }
+}
+
 static void pump_stop_stale(struct core *core, uint32_t index)
 {
     struct function *function = function_at(core, index);
     function->stale_workers = false;
+    pump_withdraw_stale(core, index);
     for (uint32_t at = 0; at < core->workers.rows; at++) {
         struct worker *worker = worker_at(core, at);
         bool ours = worker->row.state != WORKER_FREE && worker->function == index;
@@ -310,7 +324,8 @@ static void pump_arm(struct core *core, uint32_t index, bool wanted)
     } else if (wanted && function_takes(function) && function->outstanding > 0) {
         due = function->pull_until_ns;
     }
-    uint64_t start = wanted ? pump_start_due(core, function) : CORE_NEVER;
+    bool starts = function->row.state != FUNCTION_RETIRING && !core->draining && core->link_up;
+    uint64_t start = starts ? pump_start_due(core, function) : CORE_NEVER; /* of routes too */
     due = start < due ? start : due;
     if (!core->draining && function->attend_ns < due) {
         due = function->attend_ns;

@@ -146,9 +146,11 @@ void delivery_failed(struct core *core, uint32_t index, enum reason reason, enum
     delivery_go(core, index, DELIVERY_CHARGING);
 }
 
+/* A message may be in hand before the version that it waits for is up. */
 static uint32_t retries_max(struct core *core, const struct delivery *delivery)
 {
-    return function_at(core, delivery->function)->current.retries_max;
+    const struct function *function = function_at(core, delivery->function);
+    return function->serving ? function->current.retries_max : function->candidate.retries_max;
 }
 
 static void delivery_charged(struct core *core, uint32_t index)

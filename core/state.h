@@ -76,7 +76,7 @@ struct function {
     struct row row;
     bool dirty, serving, consumer_ready, active, announced, stale_workers, probe_wanted;
     uint8_t tries; /* of the candidate */
-    uint8_t alias, weight, closing;
+    uint8_t alias, place, weight, closing;
     uint16_t start_failures;
     uint32_t owner; /* a route: the function whose requests it shares; NOWHERE: a function */
     uint32_t route_first, route_next;

@@ -71,7 +71,7 @@ static bool worker_has_room(const struct worker *worker, const struct function *
 
 /* Puts the worker into its function's list of those with room, or takes it out: the idle ones first, the most recently
  * used of them before the others; the busy ones after them, in turn. */
-static void worker_offer(struct core *core, uint32_t index)
+void worker_offer(struct core *core, uint32_t index)
 {
     struct worker *worker = worker_at(core, index);
     struct function *function = function_at(core, worker->function);

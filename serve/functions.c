@@ -164,6 +164,7 @@ static void function_set(struct instance *instance, const struct row *row)
     input.as.function.concurrency = (uint16_t)record->concurrency;
     input.as.function.workers_max = (uint16_t)record->workers_max;
     input.as.function.alias = row->alias;
+    input.as.function.place = row->place;
     input.as.function.weight = row->weight;
     input.as.function.closing = record->closing;
     input.as.function.elsewhere = !served_here(instance, record);

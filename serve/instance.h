@@ -109,7 +109,7 @@ struct record {
  * ("hello@live#0b464216f447271f"). */
 struct row {
     char text[SERVE_ROW_BYTES];
-    uint8_t alias, weight;
+    uint8_t alias, place, weight;
     struct record record; /* of the version; of the function itself if it is no route */
 };
 

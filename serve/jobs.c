@@ -286,6 +286,7 @@ static void routes_add(struct records_job *job, struct broker *broker, size_t fu
                 continue;
             }
             row->alias = (uint8_t)alias;
+            row->place = (uint8_t)i;
             row->weight = (uint8_t)route->weight;
             row->record = record;
             record_adopt_version(&row->record, &version);

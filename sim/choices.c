@@ -109,7 +109,8 @@ static void fault_range(enum sim_fault fault, uint64_t *ret_low, uint64_t *ret_h
 
 static void choose_faults(struct drawer *drawer, struct choices *choices)
 {
-    uint64_t share = pick(drawer, 1, 6); /* of eight: how crowded with faults this world is */
+    uint64_t share = pick(drawer, 0, 6); /* of eight: how crowded with faults this world is */
+    choices->calm = share == 0;
     for (uint32_t fault = 0; fault < FAULT_COUNT; fault++) {
         uint64_t low, high;
         fault_range(fault, &low, &high);

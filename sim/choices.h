@@ -25,6 +25,7 @@ struct choices {
     uint64_t clock_every_ns, heartbeat_ns;
     /* 0: this fault does not exist here. Faults of the world: mean time between two, ns. Others: parts per million. */
     uint64_t fault[FAULT_COUNT];
+    bool calm; /* no fault exists at all */
 };
 
 void choices_draw(uint64_t seed, uint64_t steps, struct choices *ret_choices);

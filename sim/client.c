@@ -17,6 +17,7 @@ static uint32_t request_new(struct world *world)
     world->requests[request] = (struct request){ .key = { request, draw_mix(random) | 1 } };
     world->requests[request].function = (uint32_t)draw_below(random, world->choices.functions);
     world->requests[request].digest = digest_of(request, false);
+    world->report->faults[FAULT_ALIAS] += request_alias(world, request) != ALIAS_LIVE;
     return request;
 }
 

@@ -354,6 +354,7 @@ static void deliver(void *owner, const struct pull *pull, const struct message *
     input.as.delivery.pending = world->jet.messages_live & 0x7fff;
     input.as.delivery.alias = request_alias(world, content->request);
     input.as.delivery.has_reply_to = content->gateway != 0 && content->gateway != world->nodes[pull->node].incarnation;
+    fair_delivered(world, pull->function, pull->node);
     wire_receive(world, pull->node, pull->connection, &input, content);
 }
 
@@ -367,6 +368,7 @@ static void ended(void *owner, const struct pull *pull, uint16_t code)
     input.about.bits = pull->handle;
     input.code = code;
     input.as.pull.unfilled = pull->remaining;
+    fair_disturbed(world, pull->function);
     wire_receive(world, pull->node, pull->connection, &input, NULL);
 }
 

@@ -265,6 +265,7 @@ static void judge_execute(struct world *world, uint32_t index, const struct effe
                         content->function, worker->function);
     }
     judge_version(world, index, worker, content->request);
+    share_executed(world, index, message, worker->version);
     uint16_t most = world->functions[worker->function].concurrency;
     most = most < worker->concurrency ? most : worker->concurrency;
     most = (uint16_t)(most + (worker->ahead && worker->concurrency == 1 ? WORKER_AHEAD_MAX : 0));

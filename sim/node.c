@@ -54,6 +54,7 @@ static void slot_inherit(struct node *node, uint32_t index, uint32_t *held)
         slot->puts = before->puts;
         slot->charges = before->charges;
         slot->after_ns = before->after_ns;
+        slot->conditions = before->conditions;
     }
     *held = index;
 }
@@ -74,6 +75,7 @@ bool node_boot(struct world *world, uint32_t index)
     memset(node->held, 0, (choices->jet.history_max + 1) * sizeof(*node->held));
     memset(node->notes, 0, sizeof(node->notes));
     memset(node->serves, 0, sizeof(node->serves));
+    memset(node->routes, 0, sizeof(node->routes));
     for (uint32_t row = 0; row < WORKERS_MAX; row++) {
         node->workers[row].state = PROCESS_NONE;
         node->workers[row].handle.bits = 0;
@@ -90,6 +92,7 @@ bool node_boot(struct world *world, uint32_t index)
     story_event(world, "%c%u boots", 'a' + (int)index, node->incarnation);
     for (uint32_t function = 0; function < choices->functions; function++) {
         node_set_function(world, index, function);
+        world->report->faults[FAULT_ELSEWHERE] += served_elsewhere(world, index, function);
     }
     wire_connect_later(world, index,
                        world_draw_below(world, 50 * MILLISECOND, index, PURPOSE_RECONNECT, node->incarnation));
@@ -136,7 +139,9 @@ static void node_set_route(struct world *world, uint32_t index, uint32_t number,
     input.as.function.name = version_key(number, UINT32_MAX - place * 2 - alias);
     input.as.function.of = function->name;
     input.as.function.alias = alias;
+    input.as.function.place = (uint8_t)place;
     input.as.function.weight = route->weight;
+    share_told(world, index, number, place, &input);
     node_step(world, index, &input, NULL);
 }
 
@@ -145,6 +150,7 @@ void node_set_function(struct world *world, uint32_t index, uint32_t number)
 {
     const struct function *function = &world->functions[number];
     struct input input = function_input(world, index, number, function->version);
+    world->nodes[index].routes[number].closing = function->closing;
     if (function->removed) {
         input.kind = INPUT_FUNCTION_REMOVED;
         world->nodes[index].serves[number] = false;
@@ -223,6 +229,7 @@ void node_step(struct world *world, uint32_t index, struct input *input, const s
     if (content != NULL && content->kind != CONTENT_NONE) {
         input->blob = slot_take(world, node, content, input->epoch);
         if (input->kind == INPUT_DELIVERY) {
+            node->slots[input->blob.slot].conditions = share_conditions(world, index, content->function);
             slot_inherit(node, input->blob.slot, &node->held[content->sequence]);
         }
     }

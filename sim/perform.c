@@ -107,6 +107,7 @@ static void perform_local(struct world *world, uint32_t index, const struct effe
         return;
     case EFFECT_FUNCTION_STATE:
         take_note(world, index, effect->about, effect->key);
+        share_state(world, index, effect);
         if ((uint32_t)effect->key.hi >= ROUTE_VERSION_FIRST && effect->count != FUNCTION_READY) {
             world->nodes[index].route_gone_ns[function_of_key(world, effect->key)] =
                 node_clock(world, &world->nodes[index]);

@@ -62,11 +62,12 @@ static bool world_make(struct world *world)
     world->calls_max = choices->jet.requests_max * 2;
     world->requests = calloc(world->requests_max, sizeof(*world->requests));
     world->calls = calloc(world->calls_max, sizeof(*world->calls));
+    world->ran = calloc(choices->jet.history_max + 1, sizeof(*world->ran));
     struct jet_hooks hooks;
     far_end_hooks(world, &hooks);
     make_functions(world);
     return kernel_init(&world->kernel, 1024) && make_nodes(world) && world->requests != NULL && world->calls != NULL &&
-           jet_init(&world->jet, &choices->jet, &hooks);
+           world->ran != NULL && jet_init(&world->jet, &choices->jet, &hooks);
 }
 
 static void world_free(struct world *world)
@@ -79,6 +80,7 @@ static void world_free(struct world *world)
     free(world->copy);
     free(world->requests);
     free(world->calls);
+    free(world->ran);
     jet_free(&world->jet);
     kernel_free(&world->kernel);
     free(world);
@@ -196,6 +198,7 @@ static void event_of_world(struct world *world, const struct event *event)
     case EVENT_HEARTBEAT:
         world_post(world, world->now + world->choices.heartbeat_ns, EVENT_HEARTBEAT)->node = event->node;
         wire_heartbeat(world, event->node);
+        fair_heartbeat(world, event->node);
         return;
     case EVENT_CLOCK:
         world_post(world, world->now + world->choices.clock_every_ns, EVENT_CLOCK)->node = event->node;

@@ -112,6 +112,7 @@ struct sim_report {
     uint64_t requests, accepted, executions, calls;
     uint64_t refused_results; /* create-only publishes that lost: duplicates averted */
     uint64_t redeliveries, resurrected;
+    uint64_t turns; /* messages that went out while all instances were equally free, in worlds without faults */
 };
 
 /* Plays a seed. False if memory ran out (the report is then empty); a violation is in the report. */

@@ -55,6 +55,7 @@ static void swarm_add(struct swarm_report *report, const struct sim_report *run)
     report->executions += run->executions;
     report->accepted += run->accepted;
     report->redeliveries += run->redeliveries;
+    report->turns += run->turns;
     report->resurrected += run->resurrected;
     report->refused_results += run->refused_results;
     report->hash += run->hash;

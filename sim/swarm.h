@@ -15,7 +15,7 @@ struct swarm_failure {
 };
 
 struct swarm_report {
-    uint64_t seeds, clean, steps, events, simulated_ns, executions, accepted, redeliveries, resurrected,
+    uint64_t seeds, clean, steps, events, simulated_ns, executions, accepted, redeliveries, resurrected, turns,
         refused_results;
     uint64_t faults[FAULT_COUNT], effects[EFFECT_COUNT], inputs[INPUT_COUNT], ends[END_COUNT], replies[REASON_COUNT];
     uint64_t hash;     /* sum of all hashes: the same for any number of jobs */

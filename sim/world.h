@@ -42,6 +42,7 @@ struct slot {
     uint8_t charges;  /* failures so far */
     bool executed;
     uint32_t next_free;
+    uint64_t conditions; /* of a message: how its function's requests were divided when it came (share.c) */
 };
 
 enum process_state { PROCESS_NONE, PROCESS_STARTING, PROCESS_READY, PROCESS_BROKEN };
@@ -84,6 +85,17 @@ struct function_note {
     uint32_t outstanding; /* messages asked for on this connection and not yet come, as the core knows it */
 };
 
+/* A route as an instance was told of it; `serving`: the version that it said to be up. */
+struct seen_route {
+    uint32_t version, serving;
+    uint8_t weight;
+};
+
+struct seen_routes {
+    struct seen_route row[ROUTES_MAX * 2]; /* by place and alias */
+    uint8_t closing;
+};
+
 enum node_state { NODE_DOWN, NODE_UP, NODE_DRAINING };
 
 struct node {
@@ -103,7 +115,8 @@ struct node {
     struct worker workers[WORKERS_MAX];
     struct function_note notes[ROWS_MAX];
     uint64_t route_gone_ns[FUNCTIONS_MAX]; /* by its own clock: when a route of it went or failed last */
-    bool serves[FUNCTIONS_MAX];            /* the core said that the function is ready, and it was not removed since */
+    struct seen_routes routes[FUNCTIONS_MAX];
+    bool serves[FUNCTIONS_MAX]; /* the core said that the function is ready, and it was not removed since */
     struct effects effects;
 };
 
@@ -148,6 +161,18 @@ struct function {
     uint16_t retries_max, concurrency, workers_max;
 };
 
+/* Whose turn it is, for fair.c. */
+struct fair {
+    uint32_t turns[NODES_MAX];
+    uint64_t idle_ns[NODES_MAX]; /* since when it has nothing to do and asks for nothing; 0: not so */
+};
+
+/* The last execution of a message, for share.c. */
+struct execution {
+    uint64_t conditions;
+    uint32_t version;
+};
+
 struct world {
     struct sim_options options;
     struct choices choices;
@@ -161,6 +186,8 @@ struct world {
     uint32_t connections, incarnations, executions, arrivals;
     struct node nodes[NODES_MAX];
     struct function functions[FUNCTIONS_MAX];
+    struct fair fair[FUNCTIONS_MAX];
+    struct execution *ran; /* by sequence */
     struct request *requests;
     uint32_t requests_count, requests_max, requests_accepted;
     struct call *calls;
@@ -281,6 +308,15 @@ struct slot *judge_blob(struct world *world, uint32_t index, struct blob blob); 
 /* -- judge_reply.c: what callers and gateways are told -- */
 void judge_told(struct world *world, uint32_t request, const struct effect *effect, const struct slot *result);
 void judge_reply(struct world *world, uint32_t index, const struct effect *effect);
+
+/* -- fair.c, share.c: the law of routing -- */
+void fair_delivered(struct world *world, uint32_t function, uint32_t taken);
+void fair_disturbed(struct world *world, uint32_t function);
+void fair_heartbeat(struct world *world, uint32_t index);
+void share_told(struct world *world, uint32_t index, uint32_t function, uint32_t place, const struct input *input);
+void share_state(struct world *world, uint32_t index, const struct effect *effect);
+uint64_t share_conditions(const struct world *world, uint32_t index, uint32_t function);
+void share_executed(struct world *world, uint32_t index, const struct slot *message, uint32_t version);
 
 /* -- finish.c -- */
 /* NULL once nothing is left to do, else the first unmet reason (static text). */

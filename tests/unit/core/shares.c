@@ -17,6 +17,7 @@ void share_set(struct puppet *puppet, uint32_t name, struct share share)
     input.as.function.workers_max = share.workers_max;
     input.as.function.retries_max = share.retries_max;
     input.as.function.alias = share.alias;
+    input.as.function.place = share.place;
     input.as.function.weight = share.weight;
     input.as.function.closing = share.closing;
     input.as.function.elsewhere = share.elsewhere;

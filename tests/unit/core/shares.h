@@ -7,7 +7,7 @@
 
 struct share {
     uint32_t of, version; /* of 0: a function and not a route */
-    uint8_t alias, weight, closing, elsewhere;
+    uint8_t alias, place, weight, closing, elsewhere;
     uint16_t workers_max, retries_max;
 };
 

@@ -130,6 +130,21 @@ static void ends_all_of_a_function_that_never_served(void **state)
     assert_int_equal(puppet_function(puppet, 1), FUNCTION_FAILED);
 }
 
+/* What an instance that served it has charged is not held against the request here, where it never did. */
+static void ends_as_removed_what_was_tried_elsewhere(void **state)
+{
+    struct puppet *puppet = *state;
+    share_set(puppet, 1, (struct share){ .version = 1, .closing = CLOSING_END, .retries_max = 3 });
+    struct handle function = puppet_one(puppet, EFFECT_BUILD)->about;
+    puppet_consumer(puppet, puppet_one(puppet, EFFECT_ENSURE_CONSUMER)->operation, OUTCOME_DONE, 100);
+    puppet_deliver(puppet, function, 1, 200, 2);
+    puppet_fetched(puppet, puppet_one(puppet, EFFECT_FETCH_RESULT)->operation, OUTCOME_REFUSED, END_NONE, 0);
+    puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_GET)->operation, OUTCOME_DONE, 5, 0, 1, 0);
+    struct effect store = *puppet_one(puppet, EFFECT_PUBLISH_RESULT);
+    assert_int_equal(store.end, END_FAILED);
+    assert_int_equal(store.code, REASON_FUNCTION_REMOVED);
+}
+
 /* What names another alias ends in its route: if the function is opened again, it must not run on the live version. */
 static void ends_what_waits_for_its_routes(void **state)
 {
@@ -238,6 +253,46 @@ static void comes_back_elsewhere_while_it_retires(void **state)
     assert_int_equal(puppet_function(puppet, 1), FUNCTION_ELSEWHERE);
 }
 
+/* The name of a function was given to another language, and nobody saw the removal in between. */
+static void goes_elsewhere_with_another_language(void **state)
+{
+    static const enum outcome outcomes[] = { OUTCOME_DONE, OUTCOME_REFUSED };
+    struct puppet *puppet = *state;
+    for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
+        share_set(puppet, 1, (struct share){ .version = 1 });
+        puppet_built(puppet, puppet_one(puppet, EFFECT_BUILD)->operation, outcomes[i], REASON_NONE);
+        share_set(puppet, 1, (struct share){ .version = 2, .elsewhere = true });
+        assert_int_equal(puppet_function(puppet, 1), FUNCTION_ELSEWHERE);
+        assert_int_equal(puppet_count(puppet, EFFECT_BUILD), 0);
+        share_set(puppet, 1, (struct share){ .version = 3 });
+        assert_int_equal(puppet_function(puppet, 1), FUNCTION_BUILDING);
+        puppet_function_removed(puppet, 1);
+    }
+}
+
+static void no_longer_serves_what_went_elsewhere(void **state)
+{
+    struct puppet *puppet = *state;
+    deploy(puppet);
+    share_set(puppet, 1, (struct share){ .version = 2, .elsewhere = true });
+    assert_int_equal(puppet_function(puppet, 1), FUNCTION_ELSEWHERE);
+    puppet_one(puppet, EFFECT_STOP_WORKER);
+    puppet_wait(puppet, 60 * SECOND);
+    assert_int_equal(puppet_count(puppet, EFFECT_PULL), 0);
+}
+
+/* A process of the old version has room for another call, and gets none: what comes after the change is for the new. */
+static void gives_no_more_to_a_version_that_is_replaced(void **state)
+{
+    struct puppet *puppet = *state;
+    struct handle function = puppet_deploy(puppet, 1, (struct deployed){ .timeout_ns = 20 * SECOND, .concurrency = 4 });
+    share_deliver(puppet, function, 1, 200, ALIAS_LIVE);
+    expect_runs(puppet, 1);
+    share_up(puppet, 1, (struct share){ .version = 2 });
+    share_deliver(puppet, function, 2, 201, ALIAS_LIVE);
+    expect_runs(puppet, 2);
+}
+
 /* -- settings ------------------------------------------------------------------------------------------------------ */
 
 static void set(struct puppet *puppet, enum setting which, uint64_t value)
@@ -316,6 +371,7 @@ int main(void)
         TEST(asks_for_the_result_of_what_may_have_run),
         TEST(takes_what_is_left_in_large_pieces),
         TEST(ends_all_of_a_function_that_never_served),
+        TEST(ends_as_removed_what_was_tried_elsewhere),
         TEST(ends_what_waits_for_its_routes),
         TEST(is_removed_after_it_closed),
         TEST(passes_calls_on_and_does_nothing_else),
@@ -324,6 +380,9 @@ int main(void)
         TEST(closes_elsewhere_too),
         TEST(goes_when_its_callers_are_answered),
         TEST(comes_back_elsewhere_while_it_retires),
+        TEST(goes_elsewhere_with_another_language),
+        TEST(no_longer_serves_what_went_elsewhere),
+        TEST(gives_no_more_to_a_version_that_is_replaced),
         TEST(holds_as_long_as_is_said_now),
         TEST(backs_off_as_is_said_now),
         TEST(asks_the_broker_as_is_said_now),

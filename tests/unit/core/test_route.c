@@ -98,6 +98,27 @@ static void chooses_alike_on_every_instance(void **state)
     puppet_free(other);
 }
 
+/* They learned of their routes in another order, as after removals and restarts. */
+static void chooses_alike_whatever_came_first(void **state)
+{
+    const struct share second = { .of = 1, .version = 2, .place = 1, .weight = 30 };
+    const struct share third = { .of = 1, .version = 3, .place = 2, .weight = 20 };
+    struct puppet *puppet = *state, *other = puppet_new(NULL, NULL);
+    puppet_link_up(other);
+    deploy(puppet);
+    deploy(other);
+    share_up(puppet, 2, second);
+    share_up(puppet, 3, third);
+    share_up(other, 3, third);
+    share_up(other, 2, second);
+    for (uint64_t sequence = 1; sequence <= SEQUENCES; sequence++) {
+        uint32_t here = route_choose(puppet->core, row_of(puppet, 1), ALIAS_LIVE, sequence);
+        uint32_t there = route_choose(other->core, row_of(other, 1), ALIAS_LIVE, sequence);
+        assert_true(key_equal(function_at(puppet->core, here)->name, function_at(other->core, there)->name));
+    }
+    puppet_free(other);
+}
+
 static void runs_each_message_on_its_version(void **state)
 {
     struct puppet *puppet = *state;
@@ -230,12 +251,30 @@ static void hands_back_what_waits_for_a_version_that_failed(void **state)
     expect_runs(puppet, 1);
 }
 
+/* Whoever was charged elsewhere, where the version is up, has the same number of tries here, where it is not yet. */
+static void counts_attempts_by_the_version_that_is_to_come(void **state)
+{
+    struct puppet *puppet = *state;
+    struct handle function = deploy(puppet);
+    share_set(puppet, 2, (struct share){ .of = 1, .version = 2, .alias = ALIAS_NEXT, .weight = 1, .retries_max = 3 });
+    struct input input = { .kind = INPUT_DELIVERY, .about = function, .blob = puppet_blob(puppet) };
+    input.as.delivery.request = puppet_request(1);
+    input.as.delivery.sequence = 200;
+    input.as.delivery.delivered = 2;
+    input.as.delivery.alias = ALIAS_NEXT;
+    puppet_fact(puppet, input);
+    puppet_fetched(puppet, puppet_one(puppet, EFFECT_FETCH_RESULT)->operation, OUTCOME_REFUSED, END_NONE, 0);
+    puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_GET)->operation, OUTCOME_DONE, 5, 0, 1, 0);
+    assert_int_equal(puppet_delivery(puppet, 1), DELIVERY_QUEUED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(divides_by_weight),
         TEST(divides_another_alias_among_its_own),
         TEST(chooses_alike_on_every_instance),
+        TEST(chooses_alike_whatever_came_first),
         TEST(runs_each_message_on_its_version),
         TEST(meets_the_same_version_again),
         TEST(takes_a_new_weight_at_once),
@@ -245,6 +284,7 @@ int main(void)
         TEST(holds_it_no_longer_than_anything_else),
         TEST(leaves_the_share_of_a_canary_that_is_not_up),
         TEST(hands_back_what_waits_for_a_version_that_failed),
+        TEST(counts_attempts_by_the_version_that_is_to_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -176,6 +176,19 @@ static void pulls_for_the_workers_of_its_routes_too(void **state)
     assert_int_equal(room_with(puppet, function, 3), 5); /* what is asked for already comes */
 }
 
+/* What waits for a version that is not up takes no place of those that are: only slots. */
+static void pulls_on_while_messages_wait_for_a_version(void **state)
+{
+    struct puppet *puppet = *state;
+    struct handle function = deploy(puppet);
+    share_set(puppet, 2, next_all);
+    share_deliver(puppet, function, 1, 200, ALIAS_NEXT);
+    assert_int_equal(puppet_delivery(puppet, 1), DELIVERY_QUEUED);
+    assert_int_equal(share_row(puppet, 1)->outstanding, 1);
+    share_deliver(puppet, function, 2, 201, ALIAS_LIVE);
+    expect_runs(puppet, 1);
+}
+
 static void starts_as_many_processes_as_it_may(void **state)
 {
     struct puppet *puppet = *state;
@@ -192,6 +205,41 @@ static void starts_as_many_processes_as_it_may(void **state)
     assert_int_equal(puppet_delivery(puppet, 3), DELIVERY_QUEUED);
 }
 
+/* A start takes a second and a run a tenth of that: another process pays off once a message has waited for a second,
+ * and somebody must look then. */
+static void starts_another_when_the_queue_stands_still(void **state)
+{
+    struct puppet *puppet = *state;
+    struct handle function = deploy(puppet);
+    share_set(puppet, 2, (struct share){ .of = 1, .version = 2, .weight = 100, .workers_max = 2 });
+    puppet_built(puppet, puppet_one(puppet, EFFECT_BUILD)->operation, OUTCOME_DONE, REASON_NONE);
+    puppet_wait(puppet, SECOND);
+    puppet_ready(puppet, puppet->worker, 1);
+    share_deliver(puppet, function, 1, 200, ALIAS_LIVE);
+    struct effect execute = *puppet_one(puppet, EFFECT_EXECUTE);
+    puppet_wait(puppet, 100 * MS);
+    puppet_result(puppet, execute.about, execute.stream);
+    share_deliver(puppet, function, 2, 201, ALIAS_LIVE);
+    share_deliver(puppet, function, 3, 202, ALIAS_LIVE);
+    assert_int_equal(puppet_count(puppet, EFFECT_START_WORKER), 0);
+    puppet_wait(puppet, 2 * SECOND);
+    puppet_one(puppet, EFFECT_START_WORKER);
+}
+
+/* A process that did not come up is tried again after a pause, though no other message comes. */
+static void tries_again_to_start_a_process(void **state)
+{
+    struct puppet *puppet = *state;
+    struct handle function = deploy(puppet);
+    share_up(puppet, 2, (struct share){ .of = 1, .version = 2, .weight = 100 });
+    puppet_exited(puppet, puppet->worker, REASON_NONE); /* idle */
+    share_deliver(puppet, function, 1, 200, ALIAS_LIVE);
+    puppet_exited(puppet, puppet_one(puppet, EFFECT_START_WORKER)->about, REASON_PLUGIN_NOT_STARTED);
+    assert_int_equal(puppet_count(puppet, EFFECT_START_WORKER), 0);
+    puppet_wait(puppet, SECOND);
+    puppet_one(puppet, EFFECT_START_WORKER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,7 +251,10 @@ int main(void)
         TEST(is_not_to_be_called_by_its_own_name),
         TEST(asks_for_nothing_of_its_own),
         TEST(pulls_for_the_workers_of_its_routes_too),
+        TEST(pulls_on_while_messages_wait_for_a_version),
         TEST(starts_as_many_processes_as_it_may),
+        TEST(starts_another_when_the_queue_stands_still),
+        TEST(tries_again_to_start_a_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
