@@ -1,6 +1,7 @@
-/* Moves aliases of a function between its stored versions: rollback, canary, promotion. A move is one compare-and-set of the function's
- * record, on the control thread; every instance then makes its rows what the record says. The caller waits until the
- * first version of the alias serves here; how far the other instances are is what Rollout tells. */
+/* Moves aliases of a function between its stored versions: rollback, canary, promotion. A move is one compare-and-set
+ * of the function's record, on the control thread; every instance then makes its rows what the record says. The
+ * caller waits until the first version of the alias serves here; how far the other instances are is what Rollout
+ * tells. */
 #include "serve/versions.h"
 
 #include "serve/jobs.h"

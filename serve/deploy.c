@@ -3,7 +3,7 @@
  * the caller then waits until the new version serves; if its process does not come up, the record before is put back.
  *
  * The new version takes all of an alias (`live` unless another is named), or the share that a canary is given. */
-#include "serve/deploy.h"
+#include "serve/deploy_job.h"
 
 #include "adapters/archive/archive.h"
 #include "serve/jobs.h"
@@ -14,39 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-struct deploy_job {
-    struct instance *instance;
-    uint64_t rpc_id;
-    struct archive_file *files;
-    size_t file_count;
-    char language[SERVE_LANGUAGE_BYTES], name[SERVE_NAME_BYTES], alias[SERVE_NAME_BYTES];
-    char *manifest;
-    uint8_t *memory;        /* all file paths and contents */
-    struct record record;   /* the version; then the function's record as it is written */
-    struct record before;   /* name "": there was none */
-    struct record_alias to; /* the alias that is to name the new version */
-    uint32_t canary_percent;
-    bool no_wait;
-    char version[SERVE_VERSION_BYTES];
-    struct build_result build;
-    enum rpc_status status;
-    const char *reason;
-    char text[BUILD_MESSAGE_BYTES_MAX];
-};
-
-static bool refuse(struct deploy_job *job, enum rpc_status status, const char *reason, const char *text)
-{
-    job->status = status;
-    job->reason = reason;
-    snprintf(job->text, sizeof job->text, "%s", text);
-    return false;
-}
-
-static bool refuse_broker(struct deploy_job *job, const struct broker_error *error)
-{
-    return refuse(job, RPC_STATUS_UNAVAILABLE, "NATS_UNAVAILABLE", error->text);
-}
 
 static void hex(const uint8_t *at, size_t length, char *ret_text)
 {
@@ -80,7 +47,7 @@ static bool language_find(struct deploy_job *job)
     }
     if (!build_signs_language(&signs, &language, message, sizeof message)) {
         snprintf(text, sizeof text, "no language found: %s; say it by --language or spec.language", message);
-        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE", text);
+        return deploy_refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE", text);
     }
     snprintf(job->record.language, sizeof job->record.language, "%s", build_language_name(language));
     return true;
@@ -92,7 +59,7 @@ static bool manifest_apply(struct deploy_job *job)
     struct manifest manifest;
     const char *text = job->manifest == NULL ? "" : job->manifest;
     if (!manifest_load_text(text, strlen(text), "stead.yaml", job->instance->config, &manifest, &problems)) {
-        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST", problems.text[0]);
+        return deploy_refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST", problems.text[0]);
     }
     struct record *record = &job->record;
     const char *language = job->language[0] != '\0' ? job->language : manifest.language;
@@ -118,11 +85,11 @@ static bool manifest_apply(struct deploy_job *job)
     bool joined = command_join(&manifest.command, record->command, sizeof record->command);
     manifest_free(&manifest);
     if (!joined) {
-        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST",
-                      "spec.command is over 1 KiB, or a word of it holds a line break");
+        return deploy_refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST",
+                             "spec.command is over 1 KiB, or a word of it holds a line break");
     }
     return used < sizeof record->env ||
-           refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST", "spec.env is over 2 KiB");
+           deploy_refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST", "spec.env is over 2 KiB");
 }
 
 static bool name_and_language(struct deploy_job *job)
@@ -130,12 +97,13 @@ static bool name_and_language(struct deploy_job *job)
     struct record *record = &job->record;
     enum cloudevents_language known;
     if (!cloudevents_function_name_valid(bytes_of(record->name))) {
-        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_FUNCTION_NAME",
-                      "name: a function name matches ^[a-z][a-z0-9_-]{0,62}$; give one by --name or metadata.name");
+        return deploy_refuse(
+            job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_FUNCTION_NAME",
+            "name: a function name matches ^[a-z][a-z0-9_-]{0,62}$; give one by --name or metadata.name");
     }
     if (!cloudevents_language_find(bytes_of(record->language), &known)) {
-        return refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE",
-                      "language: one of " CLOUDEVENTS_LANGUAGE_WORDS);
+        return deploy_refuse(job, RPC_STATUS_INVALID_ARGUMENT, "UNKNOWN_LANGUAGE",
+                             "language: one of " CLOUDEVENTS_LANGUAGE_WORDS);
     }
     return true;
 }
@@ -153,174 +121,6 @@ static void version_name(struct record *record)
     hex(digest, 8, record->version);
 }
 
-struct clash {
-    const struct record *record;
-    char language[SERVE_LANGUAGE_BYTES];
-    char unread[SERVE_KEY_BYTES]; /* the key of the function's own record, if nobody here can read it */
-    struct record before;
-};
-
-static void clash_entry(void *owner, const char *key, struct bytes value, uint64_t revision)
-{
-    struct clash *clash = owner;
-    struct record record;
-    char own[SERVE_KEY_BYTES];
-    record_key(clash->record, own);
-    bool good = record_parse_function(key, value, &record);
-    if (!good && strcmp(key, own) == 0) {
-        memcpy(clash->unread, own, sizeof own);
-    }
-    if (!good || strcmp(record.name, clash->record->name) != 0) {
-        return;
-    }
-    if (strcmp(record.language, clash->record->language) != 0) {
-        memcpy(clash->language, record.language, sizeof clash->language);
-    } else {
-        clash->before = record;
-        clash->before.revision = revision;
-    }
-}
-
-/* The alias as it is to be: all for the new version, or its share beside the first one that is there. */
-static bool alias_shape(struct deploy_job *job)
-{
-    struct record_alias *to = &job->to;
-    const struct record_alias *now = record_alias(&job->before, job->alias);
-    *to = (struct record_alias){ .count = 1, .routes = { { .weight = 100 } } };
-    snprintf(to->name, sizeof to->name, "%s", job->alias);
-    memcpy(to->routes[0].version, job->version, sizeof job->version);
-    bool alone = now == NULL || now->count == 0 || strcmp(now->routes[0].version, job->version) == 0;
-    if (job->canary_percent == 0 || alone) {
-        return job->canary_percent == 0 || (now != NULL && now->count > 0) ||
-               refuse(job, RPC_STATUS_FAILED_PRECONDITION, "NO_VERSION_BESIDE",
-                      "a canary needs a version that the rest of the requests go to; deploy without it first");
-    }
-    to->count = 2;
-    to->routes[1] = to->routes[0];
-    to->routes[0] = now->routes[0];
-    to->routes[0].weight = 100 - job->canary_percent;
-    to->routes[1].weight = job->canary_percent;
-    return true;
-}
-
-static bool alias_equal(const struct record_alias *left, const struct record_alias *right)
-{
-    bool equal = left != NULL && left->count == right->count;
-    for (uint32_t i = 0; equal && i < left->count; i++) {
-        equal = left->routes[i].weight == right->routes[i].weight &&
-                strcmp(left->routes[i].version, right->routes[i].version) == 0;
-    }
-    return equal;
-}
-
-/* Turns the version's record into the function's. */
-static bool function_shape(struct deploy_job *job)
-{
-    const struct record version = job->record;
-    bool first = job->before.name[0] == '\0', live = strcmp(job->to.name, "live") == 0;
-    if (first) {
-        job->record.aliases[0] = job->to;
-        snprintf(job->record.aliases[0].name, sizeof job->record.aliases[0].name, "live");
-    } else {
-        job->record = job->before;
-        if (live && job->to.count == 1) {
-            record_live(&job->record, &version);
-        }
-    }
-    return record_place_alias(&job->record, &job->to) ||
-           refuse(job, RPC_STATUS_RESOURCE_EXHAUSTED, "ALIASES_FULL",
-                  "a function has at most three aliases beside live; remove one by `stead function alias NAME --rm "
-                  "ALIAS`");
-}
-
-static bool artifact_store(struct deploy_job *job, struct broker *broker, struct bytes archive)
-{
-    struct broker_error error;
-    struct broker_object object;
-    struct record stored;
-    char name[128];
-    bool upgraded = job->before.name[0] == '\0' || version_store(broker, &job->before, &error) == BROKER_OK;
-    if (!upgraded) {
-        return refuse_broker(job, &error);
-    }
-    enum broker_status status = version_read(broker, &job->record, job->version, &stored, &error);
-    if (status == BROKER_OK) {
-        job->record.created_unix_ms = stored.created_unix_ms; /* Deployed before. */
-        return true;
-    }
-    if (status != BROKER_NOT_FOUND) {
-        return refuse_broker(job, &error);
-    }
-    jobs_object_name(&job->record, name);
-    if (broker_object_put(broker, BROKER_BUCKET_CODE, name, archive, &object, &error) != BROKER_OK ||
-        version_store(broker, &job->record, &error) != BROKER_OK) {
-        return refuse_broker(job, &error);
-    }
-    return true;
-}
-
-static bool function_store(struct deploy_job *job, struct broker *broker)
-{
-    struct broker_error error;
-    char key[SERVE_KEY_BYTES];
-    record_key(&job->record, key);
-    char *value = record_print(&job->record);
-    enum broker_status status =
-        job->before.name[0] == '\0'
-            ? broker_kv_create(broker, BROKER_BUCKET_CONFIG, key, bytes_of(value), &job->record.revision, &error)
-            : broker_kv_update(broker, BROKER_BUCKET_CONFIG, key, bytes_of(value), job->before.revision,
-                               &job->record.revision, &error);
-    free(value);
-    if (status == BROKER_CONFLICT) {
-        return refuse(job, RPC_STATUS_ABORTED, "CONCURRENT_DEPLOY",
-                      "somebody else deployed this function just now; try again");
-    }
-    return status == BROKER_OK || refuse_broker(job, &error);
-}
-
-static bool clash_check(struct deploy_job *job, struct broker *broker)
-{
-    struct broker_error error;
-    struct clash clash = { .record = &job->record };
-    if (broker_kv_each(broker, BROKER_BUCKET_CONFIG, clash_entry, &clash, &error) != BROKER_OK) {
-        return refuse_broker(job, &error);
-    }
-    if (clash.language[0] != '\0') {
-        char text[160];
-        snprintf(text, sizeof text, "a function of that name exists in language %s; names are unique across languages",
-                 clash.language);
-        return refuse(job, RPC_STATUS_ALREADY_EXISTS, "NAME_TAKEN", text);
-    }
-    if (clash.unread[0] != '\0') {
-        char text[240];
-        snprintf(text, sizeof text,
-                 "the function's record is damaged or of a newer Stead; repair it or remove it from the bucket "
-                 "function-config (key %s)",
-                 clash.unread);
-        return refuse(job, RPC_STATUS_FAILED_PRECONDITION, "RECORD_UNREADABLE", text);
-    }
-    job->before = clash.before;
-    return job->before.closing == CLOSING_OPEN || refuse(job, RPC_STATUS_FAILED_PRECONDITION, "FUNCTION_REMOVED",
-                                                         "the function is being removed; try again when it is gone");
-}
-
-static bool store(struct deploy_job *job, struct broker *broker, struct bytes archive)
-{
-    memcpy(job->version, job->record.version, sizeof job->version);
-    if (!clash_check(job, broker) || !alias_shape(job)) {
-        return false;
-    }
-    if (job->before.name[0] != '\0' && alias_equal(record_alias(&job->before, job->to.name), &job->to)) {
-        job->record = job->before; /* The same code and settings in the same place: nothing to do. */
-        return true;
-    }
-    if (!artifact_store(job, broker, archive) || !function_shape(job) || !function_store(job, broker)) {
-        return false;
-    }
-    versions_prune(broker, &job->record, (size_t)job->instance->config->functions_versions_kept);
-    return true;
-}
-
 static bool deploy_build(struct deploy_job *job, struct bytes archive)
 {
     enum reason reason = jobs_build_archive(job->instance, &job->record, archive, &job->build);
@@ -330,8 +130,8 @@ static bool deploy_build(struct deploy_job *job, struct bytes archive)
     char text[BUILD_MESSAGE_BYTES_MAX];
     memcpy(text, job->build.message, sizeof text);
     bool missing = reason == REASON_LANGUAGE_NOT_SUPPORTED;
-    return refuse(job, missing ? RPC_STATUS_FAILED_PRECONDITION : RPC_STATUS_INVALID_ARGUMENT, reason_name(reason),
-                  text);
+    return deploy_refuse(job, missing ? RPC_STATUS_FAILED_PRECONDITION : RPC_STATUS_INVALID_ARGUMENT,
+                         reason_name(reason), text);
 }
 
 static void deploy_run(void *argument)
@@ -346,7 +146,7 @@ static void deploy_run(void *argument)
         return;
     }
     if (!archive_pack(job->files, job->file_count, &archive, text, sizeof text)) {
-        refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_SOURCE", text);
+        deploy_refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_SOURCE", text);
         event_buffer_free(&archive);
         return;
     }
@@ -358,8 +158,8 @@ static void deploy_run(void *argument)
     struct bytes bytes = { archive.at, archive.length };
     struct broker *broker = jobs_broker(job->instance, &error);
     if (broker == NULL) {
-        refuse_broker(job, &error);
-    } else if (deploy_build(job, bytes) && store(job, broker, bytes)) {
+        deploy_refuse_broker(job, &error);
+    } else if (deploy_build(job, bytes) && deploy_store(job, broker, bytes)) {
         job->status = RPC_STATUS_OK;
     }
     event_buffer_free(&archive);

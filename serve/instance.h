@@ -214,6 +214,12 @@ struct instance {
     char sdk_directory[1024], cache_directory[1024], source_directory[1024];
 };
 
+/* surroundings.c: what an instance finds where it starts */
+void surroundings_name(struct instance *instance);
+void surroundings_sdk(struct instance *instance);
+bool surroundings_folders(struct instance *instance); /* false, and said on stderr, if they can't be made */
+void surroundings_toolchains(struct instance *instance);
+
 /* turn.c: the core's step and its timer */
 void instance_feed(struct instance *instance, struct input *input); /* now, or after the running step */
 void instance_turn(void *instance);

@@ -1,9 +1,9 @@
-/* Records in the broker's buckets: JSON with a schema version, read and written by cJSON (they hold no event data and no
- * number above 2^53).
+/* Records in the broker's buckets: JSON with a schema version, read and written by cJSON (they hold no event data and
+ * no number above 2^53).
  *
- * function-config <language>.<name>: what a function is to be, that is its first live version with all settings, and the
- * aliases that divide its requests. function-versions <language>.<name>.<version>: a stored version; it never changes.
- * Within a schema members are only added: who does not know them ignores them. */
+ * function-config <language>.<name>: what a function is to be, that is its first live version with all settings, and
+ * the aliases that divide its requests. function-versions <language>.<name>.<version>: a stored version; it never
+ * changes. Within a schema members are only added: who does not know them ignores them. */
 #include "serve/instance.h"
 
 #include <cjson/cJSON.h>

@@ -1,6 +1,7 @@
-/* Removes functions. The record is marked as closing first, so that every instance refuses new calls while those that are
- * queued still run, or, if the operator wants it now, end as failed. Whichever instance sees that nothing is queued or
- * running any more deletes the record, by compare-and-set; the others learn of it as of any change of the record. */
+/* Removes functions. The record is marked as closing first, so that every instance refuses new calls while those that
+ * are queued still run, or, if the operator wants it now, end as failed. Whichever instance sees that nothing is
+ * queued or running any more deletes the record, by compare-and-set; the others learn of it as of any change of the
+ * record. */
 #include "serve/jobs.h"
 #include "serve/versions.h"
 

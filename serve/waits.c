@@ -1,6 +1,6 @@
-/* Callers of the admin service who wait: for a version to serve here, or for a function to be gone. What they wait for is
- * looked up in the side table each time something changed, so it does not matter in which order the news come: the
- * record that they wrote, the core's word about it, another record by somebody else.
+/* Callers of the admin service who wait: for a version to serve here, or for a function to be gone. What they wait
+ * for is looked up in the side table each time something changed, so it does not matter in which order the news come:
+ * the record that they wrote, the core's word about it, another record by somebody else.
  *
  * A version that does not come up here is taken back, if the caller deployed it just now and nobody wrote since. */
 #include "serve/jobs.h"
