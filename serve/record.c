@@ -153,8 +153,8 @@ static void closing_parse(const cJSON *json, struct record *record)
 {
     char word[16] = "", previous[SERVE_VERSION_BYTES];
     text_get(json, "closing", word, sizeof word);
-    for (uint8_t i = 0; i < sizeof closings / sizeof closings[0]; i++) {
-        record->closing = strcmp(word, closings[i]) == 0 ? i : record->closing;
+    for (size_t i = 0; i < sizeof closings / sizeof closings[0]; i++) {
+        record->closing = strcmp(word, closings[i]) == 0 ? (uint8_t)i : record->closing;
     }
     if (hex_get(json, "previous", previous, sizeof previous)) {
         memcpy(record->previous, previous, sizeof previous);
