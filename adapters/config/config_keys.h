@@ -42,7 +42,7 @@
     X(BOOL,      "http.allowRemote",                      http_allow_remote,              "false",          "",      "",          "",               RESTART, "Allow http.listen on addresses other than loopback.") \
     X(SIZE,      "limits.eventSize",                      limits_event_bytes,             "960Ki",          "64Ki",  "64Mi",      "",               RESTART, "Largest event, attributes and data together. Must lie below the broker's max_payload less 64 KiB for headers.") \
     X(SIZE,      "limits.resultSize",                     limits_result_bytes,            "960Ki",          "64Ki",  "64Mi",      "",               RESTART, "Largest result, attributes and data together.") \
-    X(SIZE,      "limits.bufferSize",                     limits_buffer_bytes,            "256Mi",          "16Mi",  "64Gi",      "",               RESTART, "Memory for the payloads of all requests in progress.") \
+    X(SIZE,      "limits.bufferSize",                     limits_buffer_bytes,            "64Mi",          "16Mi",  "64Gi",      "",               RESTART, "Memory for the payloads of all requests in progress.") \
     X(DURATION,  "functions.timeout",                     functions_timeout_ns,           "30s",            "1ms",   "1h",        "",               LIVE,    "Longest execution of one attempt.") \
     X(INTEGER,   "functions.maxRetries",                  functions_retries_max,          "3",              "0",     "100",       "",               LIVE,    "Attempts after the first that failed.") \
     X(DURATION,  "functions.retry.base",                  functions_retry_base_ns,        "100ms",          "1ms",   "1h",        "",               LIVE,    "Wait before the first retry; it doubles with each.") \

@@ -56,7 +56,6 @@ class Abuse(WorldCase):
     settings = {
         "grpc_body_timeout": "%ds" % BODY_SECONDS,
         "grpc_max_connections": str(CONNECTIONS_MAX),
-        "limits_buffer_size": "64Mi",
         "log_level": "error",
     }
 
