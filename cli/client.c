@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { CHECK_NS = 10000000000 };
+enum { BY_STATUS = -1 };
 
 /* status, exit code, what to do */
 static const struct {
@@ -31,6 +32,16 @@ static const struct {
     { RPC_STATUS_UNAUTHENTICATED, EXIT_NOT_PERMITTED, NULL },
 };
 
+/* Where no event was sent there is no --id to send again. */
+static const struct {
+    int status;
+    const char *advice;
+} without_event[] = {
+    { RPC_STATUS_DEADLINE_EXCEEDED, "it may be busy with a build: try again in a moment" },
+    { RPC_STATUS_UNKNOWN, "it may have been done: look before you do it again" },
+    { RPC_STATUS_ALREADY_EXISTS, "choose another --name" },
+};
+
 /* Reasons that say more than their status. */
 static const struct {
     const char *reason;
@@ -42,6 +53,7 @@ static const struct {
     { "RESULT_NOT_FOUND", EXIT_TRY_AGAIN, "to wait for it: stead result ID --wait" },
     { "REQUEST_NOT_FOUND", EXIT_USAGE, "it has ended and is no longer kept, or was never accepted" },
     { "ALREADY_ENDED", EXIT_SAID_NO, "what it ended with: stead result ID" },
+    { "VERSION_NOT_FOUND", BY_STATUS, NULL },
     { "ALIAS_NOT_FOUND", EXIT_USAGE, "what there is: stead function alias FUNCTION" },
 };
 
@@ -82,7 +94,7 @@ int client_exit_code(const struct rpc_reply *reply)
         return reply->function_failed ? EXIT_SAID_NO : EXIT_DONE;
     }
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        if (bytes_equal_text(reply->reason, reasons[i].reason)) {
+        if (bytes_equal_text(reply->reason, reasons[i].reason) && reasons[i].code != BY_STATUS) {
             return reasons[i].code;
         }
     }
@@ -94,11 +106,27 @@ int client_exit_code(const struct rpc_reply *reply)
     return EXIT_SAID_NO;
 }
 
-static const char *advice_for(const struct rpc_reply *reply)
+static bool sends_event(const struct command *command)
 {
+    for (const struct option *option = command->options; option != NULL && option->name != NULL; option++) {
+        if (strcmp(option->name, "id") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *advice_for(const struct arguments *arguments, const struct rpc_reply *reply)
+{
+    bool plain = !sends_event(arguments->command);
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
         if (bytes_equal_text(reply->reason, reasons[i].reason)) {
             return reasons[i].advice;
+        }
+    }
+    for (size_t i = 0; plain && i < sizeof without_event / sizeof without_event[0]; i++) {
+        if (without_event[i].status == reply->status) {
+            return without_event[i].advice;
         }
     }
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
@@ -155,7 +183,7 @@ int client_refused_with(const struct arguments *arguments, struct rpc_reply *rep
     if (arguments_has(arguments, "json")) {
         refusal_json(reply);
     }
-    refusal_say(reply, name, advice != NULL ? advice : advice_for(reply));
+    refusal_say(reply, name, advice != NULL ? advice : advice_for(arguments, reply));
     int code = client_exit_code(reply);
     rpc_reply_free(reply);
     return code;

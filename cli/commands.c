@@ -245,7 +245,7 @@ const struct command commands[] = {
       "stead config print", config_options, false, config_print_run, NULL },
     { "config schema", "", 0, 0, "Print the JSON Schema of the configuration", NULL, "stead config schema",
       schema_options, false, config_schema_run, NULL },
-    { "doctor", "", 0, 0, "Is this broker, is this machine, safe for functions?",
+    { "doctor", "", 0, 0, "Tell whether broker and machine are safe for functions",
       "Each line is ok, WARN or FAIL, with what to do. Exit code 1 if one is a FAIL.",
       "stead doctor --nats nats://127.0.0.1:4222", doctor_options, true, doctor_run, NULL },
     { "sdk", "[c|go|js|python]", 0, 1, "Print where the SDKs are", "For tests without a server, and for editors.",

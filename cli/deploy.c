@@ -75,7 +75,27 @@ void deploy_example(const struct folder *folder, char *ret_text, size_t size)
     }
 }
 
-static void deployed_json(const struct rpc_function *function, const struct rollout_result *rollout, double ms)
+/* The alias that the deploy moved, or NULL. The version that was deployed is the last one that it names: all of it, or
+ * the share of a canary behind the version that keeps the rest. */
+static const struct rpc_alias *moved_alias(const struct wishes *wishes, const struct rpc_function *function)
+{
+    const char *name = wishes->alias[0] == '\0' ? "live" : wishes->alias;
+    for (size_t i = 0; i < function->alias_count; i++) {
+        if (bytes_equal_text(function->aliases[i].name, name) && function->aliases[i].route_count > 0) {
+            return &function->aliases[i];
+        }
+    }
+    return NULL;
+}
+
+static struct bytes deployed_version(const struct wishes *wishes, const struct rpc_function *function)
+{
+    const struct rpc_alias *alias = moved_alias(wishes, function);
+    return alias == NULL ? function->version : alias->routes[alias->route_count - 1].version;
+}
+
+static void deployed_json(const struct wishes *wishes, const struct rpc_function *function,
+                          const struct rollout_result *rollout, double ms)
 {
     struct document document = { 0 };
     document_open(&document, '{');
@@ -83,9 +103,11 @@ static void deployed_json(const struct rpc_function *function, const struct roll
     document_truth(&document, true);
     document_member(&document, "name", function->name);
     document_member(&document, "language", function->language);
-    document_member(&document, "version", function->version);
+    document_member(&document, "version", deployed_version(wishes, function));
     document_member(&document, "state", function->state);
-    document_member(&document, "digest", function->digest);
+    if (bytes_equal(deployed_version(wishes, function), function->version)) {
+        document_member(&document, "digest", function->digest); /* else that of the version beside the canary */
+    }
     versions_aliases_json(&document, function);
     if (rollout != NULL) {
         document_member_number(&document, "ready", rollout->ready);
@@ -104,14 +126,28 @@ static void deployed_say(const struct folder *folder, const struct wishes *wishe
     char example[EXAMPLE_BYTES_MAX + 16];
     fprintf(stderr, "%sready%s    %s (%s) version ", say_colour(stderr, COLOUR_GREEN), say_colour(stderr, COLOUR_NONE),
             folder->name, folder->language);
-    say_text(stderr, function->version);
-    fprintf(stderr, " in %.0f ms\n", ms);
+    say_text(stderr, deployed_version(wishes, function));
+    fputs(" in ", stderr);
+    say_ms(stderr, ms);
+    fputc('\n', stderr);
     if (function->message.length > 0) {
         say_text(stderr, function->message);
         fputc('\n', stderr);
     }
+    const struct rpc_alias *alias = moved_alias(wishes, function);
+    if (alias != NULL && alias->route_count > 1) {
+        versions_alias_print(stderr, alias);
+    }
     deploy_example(folder, example, sizeof example);
     say_next("stead invoke %s%s%s -d %s", folder->name, aliased ? "@" : "", aliased ? wishes->alias : "", example);
+    if (alias != NULL && alias->route_count > 1) {
+        struct bytes version = alias->routes[alias->route_count - 1].version;
+        say_next("stead function alias %s %s %.*s   (it gets all)", folder->name, aliased ? wishes->alias : "live",
+                 (int)version.length, (const char *)version.at);
+        if (!aliased) {
+            say_next("stead function rollback %s   (it gets none)", folder->name);
+        }
+    }
 }
 
 /* The answer of the service, and with --wait how the instances follow. Frees the reply. */
@@ -127,13 +163,13 @@ static int deployed_show(const struct arguments *arguments, struct rpc_client *c
     int code = EXIT_DONE;
     if (wishes->wait) {
         fprintf(stderr, "stored   %s (%s) version ", folder->name, folder->language);
-        say_text(stderr, function->version);
+        say_text(stderr, deployed_version(wishes, function));
         fputc('\n', stderr);
         code = rollout_wait(arguments, client, folder->name, function->revision, wishes->timeout_ns, &rollout);
     }
     double ms = (double)(loop_now_ns() - start_ns) / 1e6 + wishes->sent_ms;
     if (code == EXIT_DONE && arguments_has(arguments, "json")) {
-        deployed_json(function, wishes->wait ? &rollout : NULL, ms);
+        deployed_json(wishes, function, wishes->wait ? &rollout : NULL, ms);
     }
     if (code == EXIT_DONE) {
         deployed_say(folder, wishes, function, ms);

@@ -23,16 +23,17 @@ void dev_banner_place(const struct dev_place *place)
     banner_line("grpc", "%s", place->grpc);
     banner_line("http", "http://%s/metrics  /livez  /readyz", place->http);
     banner_line("nats", "%s  (%s)", place->nats, place->own_nats ? "own child, stops with this" : "not ours, stays");
-    banner_line("store", "%s  (functions, queues and results are kept here%s)", place->store,
-                place->own_nats ? "" : " and by that broker");
+    banner_line("store", "%s  (kept for the next time%s)", place->store,
+                place->own_nats ? "" : ", as is what that broker has");
 }
 
 void dev_banner_function(const struct dev_function *function)
 {
     if (function->ready) {
-        fprintf(stderr, "%s%-8s%s %s, ready in %.0f ms   nats: function.%s.%s\n", say_colour(stderr, COLOUR_GREEN),
-                function->name, say_colour(stderr, COLOUR_NONE), function->language, function->ms, function->language,
-                function->name);
+        fprintf(stderr, "%s%-8s%s %s, ready in ", say_colour(stderr, COLOUR_GREEN), function->name,
+                say_colour(stderr, COLOUR_NONE), function->language);
+        say_ms(stderr, function->ms);
+        fprintf(stderr, "   nats: function.%s.%s\n", function->language, function->name);
         return;
     }
     fprintf(stderr, "%s%-8s%s %s%snot ready: ", say_colour(stderr, COLOUR_RED), function->name,
@@ -45,8 +46,9 @@ void dev_banner_change(const char *change, bool ready, bool serving, double ms, 
 {
     say_text(stderr, bytes_of(change));
     if (ready) {
-        fprintf(stderr, " → %sready%s in %.0f ms\n", say_colour(stderr, COLOUR_GREEN), say_colour(stderr, COLOUR_NONE),
-                ms);
+        fprintf(stderr, " → %sready%s in ", say_colour(stderr, COLOUR_GREEN), say_colour(stderr, COLOUR_NONE));
+        say_ms(stderr, ms);
+        fputc('\n', stderr);
         return;
     }
     fprintf(stderr, " → %snot ready%s%s:\n", say_colour(stderr, COLOUR_RED), say_colour(stderr, COLOUR_NONE),
@@ -69,7 +71,7 @@ void dev_banner_next(const char *grpc, const struct dev_functions *functions)
         say_next("stead invoke %s -d %s", first->name, first->example);
         say_next("stead function ls");
     } else {
-        say_next("stead deploy DIR   (a folder with main.py or a *.c file)");
+        say_next("stead new hello --language python   (what comes into a folder here is deployed)");
     }
     say("%sCtrl-C stops everything%s", say_colour(stderr, COLOUR_DIM), say_colour(stderr, COLOUR_NONE));
 }

@@ -14,7 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUIET_MS = 80, BUSY_MS = 1000, POLL_MS = 1000, GONE_MS = 1500, WAIT_MS_MAX = 1000, LABEL_BYTES = 104 };
+enum {
+    QUIET_MS = 80,
+    BUSY_MS = 1000,
+    POLL_MS = 1000,
+    GONE_MS = 1500,
+    WAIT_MS_MAX = 1000,
+    SLOW_MS = 3000,
+    LABEL_BYTES = 104
+};
 
 static uint64_t in_ms(uint64_t ms)
 {
@@ -29,6 +37,14 @@ static void label_of(const struct dev_function *function, char ret_label[LABEL_B
     const char *slash = strrchr(directory, '/');
     snprintf(ret_label, LABEL_BYTES, "%.100s/", slash == NULL ? directory : slash + 1);
     free(real);
+}
+
+/* The thread begins with what is marked; who waits hears of it if one function takes long. */
+static bool work_begin(struct dev_reload *reload)
+{
+    reload->shown = 0;
+    reload->slow_ns = in_ms(SLOW_MS);
+    return dev_functions_run(reload->functions);
 }
 
 /* -- looking ------------------------------------------------------------------------------------------------------- */
@@ -142,8 +158,7 @@ static void look(struct dev_reload *reload)
     if (reload->watch.polling) {
         due_at_the_latest(reload, in_ms(POLL_MS));
     }
-    reload->shown = 0;
-    dev_functions_run(functions);
+    work_begin(reload);
 }
 
 /* -- showing ------------------------------------------------------------------------------------------------------- */
@@ -162,6 +177,17 @@ static void finished_show(struct dev_reload *reload, struct dev_function *functi
     } else {
         dev_banner_change(function->change, false, true, function->ms, message);
     }
+}
+
+static void slow_show(struct dev_reload *reload)
+{
+    char label[LABEL_BYTES];
+    if (loop_now_ns() < reload->slow_ns) {
+        return;
+    }
+    label_of(reload->functions->list[reload->functions->todo[reload->shown]], label);
+    say("%s is being built; the first build in a language may take a minute", label);
+    reload->slow_ns = UINT64_MAX;
 }
 
 static void batch_end(struct dev_reload *reload)
@@ -186,9 +212,12 @@ void dev_reload_turn(struct dev_reload *reload)
         size_t finished = atomic_load_explicit(&functions->finished, memory_order_acquire);
         for (; reload->shown < finished; reload->shown++) {
             finished_show(reload, functions->list[functions->todo[reload->shown]]);
+            reload->slow_ns = in_ms(SLOW_MS);
         }
         if (finished == functions->todo_count) {
             batch_end(reload);
+        } else {
+            slow_show(reload);
         }
     } else if (loop_now_ns() >= reload->due_ns) {
         look(reload);
@@ -231,7 +260,7 @@ bool dev_reload_begin(struct dev_reload *reload, struct loop *loop)
 {
     dev_watch_start(&reload->watch, loop, changed, reload);
     if (reload->functions->count > 0) {
-        return dev_functions_run(reload->functions);
+        return work_begin(reload);
     }
     reload->settled = true;
     reload->due_ns = loop_now_ns();

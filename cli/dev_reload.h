@@ -17,6 +17,7 @@ struct dev_reload {
     size_t root_count;
     uint64_t first_ns; /* the first change that was not acted on yet; 0: none */
     uint64_t due_ns;   /* when to look; UINT64_MAX: not at all */
+    uint64_t slow_ns;  /* when to say that the function at work takes long; UINT64_MAX: it was said */
     size_t shown;      /* of the running batch */
     bool settled;      /* the first batch is done */
 };

@@ -51,27 +51,6 @@ static void check_files(struct report *report, const struct config *config)
 }
 
 /* True if the first line of the file holds `word`. */
-static bool file_says(const char *path, const char *word)
-{
-    char line[512];
-    FILE *file = fopen(path, "re");
-    bool found = file != NULL && fgets(line, sizeof line, file) != NULL && strstr(line, word) != NULL;
-    if (file != NULL) {
-        fclose(file);
-    }
-    return found;
-}
-
-static void check_cgroups(struct report *report)
-{
-    if (file_says("/sys/fs/cgroup/cgroup.controllers", "memory")) {
-        report_add(report, LEVEL_OK, "cgroups", NULL, "version 2 with the memory controller");
-    } else {
-        report_add(report, LEVEL_WARN, "cgroups", "memory limits of functions then hold by address space only",
-                   "no version 2 hierarchy with a memory controller at /sys/fs/cgroup");
-    }
-}
-
 static void check_store(struct report *report, const struct config *config)
 {
     struct statvfs status;
@@ -96,6 +75,5 @@ void doctor_machine(struct report *report, const struct config *config, struct s
 {
     check_toolchains(report, config, spawner);
     check_files(report, config);
-    check_cgroups(report);
     check_store(report, config);
 }

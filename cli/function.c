@@ -164,7 +164,7 @@ static void removed_say(const struct rpc_function *function)
     say_text(stderr, function->name);
     fputs(" (version ", stderr);
     say_text(stderr, function->version);
-    fputs("); results that are stored stay until they expire\n", stderr);
+    fputs("); stored results stay until they expire\n", stderr);
     say_next("stead function ls");
 }
 

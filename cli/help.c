@@ -50,7 +50,7 @@ void help_overview(void)
         printf("  %-*s %s\n", NAME_COLUMN, command->name, command->help);
     }
     puts("\nOne command: stead help COMMAND. Where Stead is: --addr or STEAD_ADDR, 127.0.0.1:7600 otherwise.\n"
-         "Data go to stdout, all else to stderr. A first try: stead dev examples");
+         "Data go to stdout, all else to stderr. A first try: stead new hello --language python");
 }
 
 void help_command(const struct command *command)
@@ -94,7 +94,11 @@ static void page_command(const struct command *command)
     for (const struct option *option = command->options; option != NULL && option->name != NULL; option++) {
         char left[HELP_LEFT_BYTES];
         help_option(option, left);
-        printf("| `%s` | %s |\n", left, option->help);
+        fputs("| `", stdout);
+        for (const char *c = left; *c != '\0'; c++) {
+            printf("%s%c", *c == '|' ? "\\" : "", *c); /* else it ends the cell, also in code */
+        }
+        printf("` | %s |\n", option->help);
     }
     printf("\nExample: `%s`\n", command->example);
 }

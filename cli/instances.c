@@ -9,12 +9,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { COLUMNS = 7, CELL_BYTES = 96 };
+enum { COLUMNS = 7, CELL_BYTES = 96, UP_BYTES = 24 };
 #define ADMIN_TIMEOUT_NS INT64_C(10000000000)
 
 struct row {
-    char running[CELL_BYTES], functions[CELL_BYTES], started[WHEN_BYTES], languages[CELL_BYTES];
+    char running[CELL_BYTES], functions[CELL_BYTES], up[UP_BYTES], languages[CELL_BYTES];
 };
 
 static void instances_json(const struct rpc_reply *reply)
@@ -48,26 +49,47 @@ static void instances_json(const struct rpc_reply *reply)
     document_print(&document);
 }
 
+/* How long it runs, in the largest unit of which there are two or more: "95s", "7m", "30h", "12d". */
+static void up_text(int64_t started_unix_ms, char ret_text[UP_BYTES])
+{
+    static const struct {
+        const char *name;
+        int64_t seconds;
+    } units[] = { { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
+    int64_t seconds = (int64_t)time(NULL) - started_unix_ms / 1000;
+    size_t unit = 0;
+    if (started_unix_ms <= 0) {
+        ret_text[0] = '\0';
+        return;
+    }
+    seconds = seconds > 0 ? seconds : 0; /* its clock may be ahead of ours */
+    while (unit + 1 < sizeof units / sizeof units[0] && seconds >= 2 * units[unit + 1].seconds) {
+        unit++;
+    }
+    snprintf(ret_text, UP_BYTES, "%lld%s", (long long)(seconds / units[unit].seconds), units[unit].name);
+}
+
 static void row_fill(const struct rpc_instance *instance, struct row *row, struct bytes cells[COLUMNS])
 {
     size_t used = 0;
     snprintf(row->running, sizeof row->running, "%u/%u", instance->running, instance->slots);
     snprintf(row->functions, sizeof row->functions, "%u", instance->functions);
-    versions_when(instance->started_unix_ms, row->started);
+    up_text(instance->started_unix_ms, row->up);
     for (size_t i = 0; i < instance->language_count && used < sizeof row->languages; i++) {
         used += (size_t)snprintf(row->languages + used, sizeof row->languages - used, "%s%.*s", i == 0 ? "" : " ",
                                  (int)instance->languages[i].length, (const char *)instance->languages[i].at);
     }
-    const struct bytes values[COLUMNS] = { instance->name,           instance->state,        bytes_of(row->running),
-                                           bytes_of(row->functions), bytes_of(row->started), instance->version,
+    const struct bytes values[COLUMNS] = { instance->name,           instance->state,   bytes_of(row->running),
+                                           bytes_of(row->functions), bytes_of(row->up), instance->version,
                                            bytes_of(row->languages) };
     memcpy(cells, values, sizeof values);
 }
 
 static void instances_table(const struct rpc_reply *reply)
 {
-    static const char *const heading[COLUMNS] = { "NAME",    "STATE",   "RUNNING",  "FUNCTIONS",
-                                                  "STARTED", "VERSION", "LANGUAGES" };
+    static const char *const heading[COLUMNS] = {
+        "NAME", "STATE", "RUNNING", "FUNCTIONS", "UP", "VERSION", "LANGUAGES"
+    };
     struct bytes *cells = calloc((reply->instance_count + 1) * COLUMNS, sizeof *cells);
     struct row *rows = calloc(reply->instance_count + 1, sizeof *rows);
     for (size_t column = 0; cells != NULL && column < COLUMNS; column++) {

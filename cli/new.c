@@ -171,7 +171,7 @@ static bool files_make(const struct place *place)
 static void next_say(const struct place *place, size_t kind)
 {
     say("made     %s/", place->directory);
-    say_next("cd %s && %s", place->directory, kinds[kind].test);
+    say_next("(cd %s && %s)", place->directory, kinds[kind].test);
     say_next("stead dev %s   (or, where a Stead runs: stead deploy %s)", place->directory, place->directory);
     say_next("stead invoke %s -d %s", place->name, kinds[kind].body);
 }

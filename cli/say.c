@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { COLUMNS_DEFAULT = 100, COLUMNS_MIN = 40 };
+enum { COLUMNS_DEFAULT = 100, COLUMNS_MIN = 40, MS_SHOWN_MAX = 10000 };
 
 const char *say_colour(FILE *out, enum colour colour)
 {
@@ -65,6 +65,11 @@ struct bytes say_trimmed(struct bytes text)
         text.length--;
     }
     return text;
+}
+
+void say_ms(FILE *out, double ms)
+{
+    fprintf(out, ms < MS_SHOWN_MAX ? "%.0f ms" : "%.1f s", ms < MS_SHOWN_MAX ? ms : ms / 1000);
 }
 
 int say_columns(FILE *out)

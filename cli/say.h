@@ -23,6 +23,8 @@ void say_text(FILE *out, struct bytes text);
 struct bytes say_trimmed(struct bytes text);
 /* The escape that begins (or, for COLOUR_NONE, ends) a colour; "" where there is no colour. */
 const char *say_colour(FILE *out, enum colour colour);
+/* A time for people, "87 ms" or "33.8 s". */
+void say_ms(FILE *out, double ms);
 /* Columns of the terminal behind `out`; 100 if it is none. */
 int say_columns(FILE *out);
 

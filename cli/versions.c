@@ -51,20 +51,24 @@ void versions_aliases_json(struct document *document, const struct rpc_function 
     document_close(document, '}');
 }
 
+void versions_alias_print(FILE *out, const struct rpc_alias *alias)
+{
+    say_text(out, alias->name);
+    fprintf(out, "%*s", alias->name.length < 9 ? 9 - (int)alias->name.length : 0, "");
+    for (size_t i = 0; i < alias->route_count; i++) {
+        fputc(' ', out);
+        say_text(out, alias->routes[i].version);
+        if (alias->route_count > 1) {
+            fprintf(out, "=%u", alias->routes[i].weight);
+        }
+    }
+    fputc('\n', out);
+}
+
 void versions_aliases_print(const struct rpc_function *function)
 {
     for (size_t i = 0; i < function->alias_count; i++) {
-        const struct rpc_alias *alias = &function->aliases[i];
-        say_text(stdout, alias->name);
-        printf("%*s", alias->name.length < 9 ? 9 - (int)alias->name.length : 0, "");
-        for (size_t k = 0; k < alias->route_count; k++) {
-            putchar(' ');
-            say_text(stdout, alias->routes[k].version);
-            if (alias->route_count > 1) {
-                printf("=%u", alias->routes[k].weight);
-            }
-        }
-        putchar('\n');
+        versions_alias_print(stdout, &function->aliases[i]);
     }
 }
 

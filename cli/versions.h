@@ -6,13 +6,17 @@
 #include "cli/command.h"
 #include "cli/document.h"
 
+#include <stdio.h>
+
 int function_versions_run(const struct arguments *arguments);
 int function_rollback_run(const struct arguments *arguments);
 int function_alias_run(const struct arguments *arguments);
 
 /* The member "aliases" of a function: {"live": {"<version>": <weight>}}. */
 void versions_aliases_json(struct document *document, const struct rpc_function *function);
-/* "live" and "a1b2c3=90 d4e5f6=10", one alias a line, on stdout. */
+/* "live" and "a1b2c3=90 d4e5f6=10", a line. */
+void versions_alias_print(FILE *out, const struct rpc_alias *alias);
+/* All of them, on stdout. */
 void versions_aliases_print(const struct rpc_function *function);
 /* "2026-11-24T01:02:03Z", or "" for 0. */
 enum { WHEN_BYTES = 32 };

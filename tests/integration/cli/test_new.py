@@ -48,7 +48,7 @@ class New(unittest.TestCase):
         self.need(language)
         said = self.new("hello-1", language, self.root / "hello-1")
         command = said.split("next     ")[1].strip()
-        self.assertTrue(command.startswith(f"cd {self.root}/hello-1 && "), command)
+        self.assertTrue(command.startswith(f"(cd {self.root}/hello-1 && "), command)
         # go compiles its standard library once, not once a run.
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stead" / "go-test"
         variables = {**environment(), "PATH": path_of(language), "HOME": str(self.root / "home"), "GOCACHE": str(cache)}
