@@ -92,8 +92,15 @@ void dev_functions_drop(struct dev_functions *functions, const struct dev_functi
 
 static char *message_of(const struct rpc_reply *reply)
 {
+    char *text;
     if (reply == NULL) {
         return strdup("out of memory");
+    }
+    if (bytes_equal_text(reply->reason, "LANGUAGE_NOT_SUPPORTED")) {
+        return asprintf(&text, "%.*s: `stead doctor` says which tool is missing", (int)reply->message.length,
+                        (const char *)reply->message.at) < 0
+                   ? NULL
+                   : text;
     }
     return reply->message.length > 0 ? strndup((const char *)reply->message.at, reply->message.length)
                                      : strdup(rpc_status_name(reply->status));
