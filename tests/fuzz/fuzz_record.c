@@ -1,6 +1,6 @@
 /* Records of functions and of versions, as anybody who may write to the buckets could put them there. One that is
- * accepted has names that are safe in subjects, paths and object names, aliases whose weights make a whole, and says the
- * same after it was printed and read again. */
+ * accepted has names that are safe in subjects, paths and object names, aliases whose weights make a whole, and says
+ * the same after it was printed and read again. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,6 +4,7 @@ import { connect, headers, millis, nanos } from '@nats-io/transport-node';
 import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { ask, credentials, packages } from './grpc_client.mjs';
+import { python } from './records.mjs';
 import { assert, finish, limit, sleep, test, until } from './tap.mjs';
 
 const { NATS_URL, STEAD_ADDR } = process.env;
@@ -137,7 +138,7 @@ await test('a request for a function that comes later', async () => {
   await js.publish('function.python.later', '"early"', { msgID: 'js-early' });
   await sleep(300);
   assert.equal(results.get('js-early'), undefined);
-  const content = Buffer.from('import stead\n\n@stead.function\ndef f(event, ctx):\n    return event.data + ", late"\n');
+  const content = Buffer.from(python('event.data + ", late"'));
   const { error } = await ask(admin, 'Deploy', { name: 'later', files: [{ path: 'main.py', content }] });
   assert.equal(error, null, error?.message);
   succeeded(await resultOf('js-early'), '"early, late"');
@@ -164,7 +165,7 @@ await test('status events: an instance and the processes of a function', async (
   const events = [];
   const status = nc.subscribe('function.status.*', { callback: (_, message) => events.push(message) });
   await nc.flush();
-  const content = Buffer.from('import stead\n\n@stead.function\ndef f(event, ctx):\n    return {}\n');
+  const content = Buffer.from(python('{}'));
   const { error } = await ask(admin, 'Deploy', { name: 'watched', files: [{ path: 'main.py', content }] });
   assert.equal(error, null, error?.message);
   await call('js-watched', '{}', {}, 'function.python.watched');
@@ -229,7 +230,7 @@ await test('buckets: what functions are to be, who is there', async () => {
   const watched = [];
   const changes = await config.watch({ key: 'python.*', include: 'updates' });
   (async () => { for await (const change of changes) watched.push(change); })();
-  const content = Buffer.from('import stead\n\n@stead.function\ndef f(event, ctx):\n    return 2\n');
+  const content = Buffer.from(python('2'));
   const { error } = await ask(admin, 'Deploy', { name: 'watched', files: [{ path: 'main.py', content }] });
   assert.equal(error, null, error?.message);
   const change = await until(() => watched.find(({ key }) => key === 'python.watched'), 'the change');

@@ -7,7 +7,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { Objm } from '@nats-io/obj';
 import { ask, connect as connectGrpc, credentials, detailsOf, eventOf, grpc, packages } from './grpc_client.mjs';
-import { functionKey, objectOf, pack, recordOf, sha256, unpack, versionKey } from './records.mjs';
+import { functionKey, objectOf, pack, python, recordOf, sha256, unpack, versionKey } from './records.mjs';
 import { assert, finish, sleep, test, until } from './tap.mjs';
 
 const { NATS_URL, STEAD_ADDR, STEAD_PLUGINS } = process.env;
@@ -21,7 +21,7 @@ const versions = await kvm.open('function-versions');
 const admin = new packages.function.v1.FunctionAdmin(STEAD_ADDR, credentials);
 const client = connectGrpc(STEAD_ADDR);
 
-const python = (word) => pack({ 'main.py': `import stead\n\n@stead.function\ndef f(event, ctx):\n    return "${word}"\n` });
+const saying = (word) => pack({ 'main.py': python(`"${word}"`) });
 const text = JSON.stringify;
 const get = async (name) => (await ask(admin, 'Get', { name })).response?.function;
 const inState = (name, state) => until(async () => {
@@ -109,7 +109,7 @@ await test('a function in JavaScript that nats.js put there', async () => {
 });
 
 await test('the least that a record needs', async () => {
-  const archive = python('least');
+  const archive = saying('least');
   const { schema, language, name, version, digest, timeoutMs } = recordOf('python', 'least', archive);
   await deploy({ schema, language, name, version, digest, timeoutMs }, archive);
   await inState('least', 'READY');
@@ -117,7 +117,7 @@ await test('the least that a record needs', async () => {
 });
 
 await test('a second version, an alias, a canary, back again', async () => {
-  const archives = [python('one'), python('two')];
+  const archives = [saying('one'), saying('two')];
   const [one, two] = archives.map((archive) => recordOf('python', 'moved', archive));
   await deploy(one, archives[0]);
   await inState('moved', 'READY');
@@ -146,14 +146,14 @@ await test('a second version, an alias, a canary, back again', async () => {
 });
 
 await test('deploy over what nats.js put there', async () => {
-  const content = Buffer.from('import stead\n\n@stead.function\ndef f(event, ctx):\n    return "deployed"\n');
+  const content = Buffer.from(python('"deployed"'));
   const { error } = await ask(admin, 'Deploy', { name: 'least', files: [{ path: 'main.py', content }] });
   assert.equal(error, null, error?.message);
   assert.equal(await answerOf('least'), '"deployed"');
 });
 
 await test('removed by its record', async () => {
-  const archive = python('gone');
+  const archive = saying('gone');
   const record = recordOf('python', 'gone', archive);
   await deploy(record, archive);
   await inState('gone', 'READY');
@@ -163,12 +163,12 @@ await test('removed by its record', async () => {
   assert.equal(detailsOf(error).reason, 'FUNCTION_NOT_FOUND');
 });
 
-await test('an archive that is not the one of the record: told, not run, and well again when it is put right', async () => {
-  const archive = python('right');
+await test('an archive that is not the one of the record: told, not run, and well when it is put right', async () => {
+  const archive = saying('right');
   const record = recordOf('python', 'mixed-up', archive);
-  await deploy(record, python('wrong'));
+  await deploy(record, saying('wrong'));
   const failed = await inState('mixed-up', 'FAILED');
-  assert.match(failed.message, new RegExp(`${record.version}.*SHA-256 ${sha256(python('wrong')).slice(0, 8)}`));
+  assert.match(failed.message, new RegExp(`${record.version}.*SHA-256 ${sha256(saying('wrong')).slice(0, 8)}`));
   const { error } = await ask(client, 'ExecuteFunction', { name: 'mixed-up', event: eventOf('x') });
   assert.ok(['RUNTIME_UNAVAILABLE', 'NOT_DEPLOYED'].includes(detailsOf(error).reason), detailsOf(error).reason);
   await unharmed();
@@ -178,7 +178,7 @@ await test('an archive that is not the one of the record: told, not run, and wel
 });
 
 await test('an object that is missing: told, and well again when it comes', async () => {
-  const archive = python('late');
+  const archive = saying('late');
   const record = recordOf('python', 'missing', archive);
   await config.put(functionKey(record), text(record));
   const failed = await inState('missing', 'FAILED');
@@ -190,12 +190,12 @@ await test('an object that is missing: told, and well again when it comes', asyn
 });
 
 await test('a wrong version beside a right one: the right one goes on', async () => {
-  const archive = python('good');
+  const archive = saying('good');
   const good = recordOf('python', 'steady', archive);
   await deploy(good, archive);
   await inState('steady', 'READY');
   for (const [wrong, content] of [
-    [recordOf('python', 'steady', archive), python('other')],
+    [recordOf('python', 'steady', archive), saying('other')],
     [recordOf('python', 'steady', Buffer.from('no tar')), Buffer.from('no tar')],
   ]) {
     await deploy(wrong, content);
@@ -207,7 +207,7 @@ await test('a wrong version beside a right one: the right one goes on', async ()
 });
 
 await test('records that nobody can read', async () => {
-  const archive = python('bad');
+  const archive = saying('bad');
   const bad = {
     'python.bad-json': () => '{"schema": 1, "language": "python"',
     'python.bad-empty': () => '',
@@ -241,7 +241,7 @@ await test('records that nobody can read', async () => {
   const { response } = await ask(admin, 'List', {});
   const names = (response.functions ?? []).map(({ name }) => name);
   assert.deepEqual(names.filter((name) => name.startsWith('bad-') || name === 'another-name'), []);
-  const content = Buffer.from('import stead\n\n@stead.function\ndef f(event, ctx):\n    return 1\n');
+  const content = Buffer.from(python('1'));
   const { error } = await ask(admin, 'Deploy', { name: 'bad-json', files: [{ path: 'main.py', content }] });
   assert.equal(error?.code, grpc.status.FAILED_PRECONDITION);
   assert.equal(detailsOf(error).reason, 'RECORD_UNREADABLE');
@@ -250,13 +250,13 @@ await test('records that nobody can read', async () => {
 });
 
 await test('a second function of a name, in another language', async () => {
-  const archive = pack({ 'main.py': 'import stead\n\n@stead.function\ndef f(event, ctx):\n    return "stolen"\n' });
+  const archive = saying('stolen');
   const thief = recordOf('python', 'echo', archive);
   await deploy(thief, archive);
   await sleep(1500);
   for (let i = 0; i < 5; i++) await unharmed();
   assert.equal((await get('echo')).language, 'c');
-  const content = Buffer.from('import stead\n\n@stead.function\ndef f(event, ctx):\n    return 1\n');
+  const content = Buffer.from(python('1'));
   const { error } = await ask(admin, 'Deploy', { name: 'bystander', files: [{ path: 'main.py', content }] });
   assert.equal(error, null, error?.message);
   await unharmed();
@@ -265,7 +265,7 @@ await test('a second function of a name, in another language', async () => {
 });
 
 await test('damaged objects', async () => {
-  const archive = python('damaged');
+  const archive = saying('damaged');
   const record = recordOf('python', 'damaged', archive);
   await code.putBlob({ name: objectOf(record) }, archive);
   const info = await code.info(objectOf(record));

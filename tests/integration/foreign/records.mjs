@@ -22,6 +22,10 @@ const list = (folder, below = '') => readdirSync(path.join(folder, below)).flatM
   return statSync(path.join(folder, at)).isDirectory() ? list(folder, at) : [at];
 });
 
+// A function in Python that returns what the expression says.
+export const python = (expression) =>
+  `import stead\n\n@stead.function\ndef f(event, ctx):\n    return ${expression}\n`;
+
 // A tar made by the system's own tar.
 export const pack = (files) => inFolder((folder) => {
   for (const [name, text] of Object.entries(files)) {

@@ -3,7 +3,7 @@ import os
 
 from foreign_case import HERE, ForeignCase, main, wait_for
 
-SLOW = 'import time\nimport stead\n\n@stead.function\ndef slow(event, ctx):\n    time.sleep(1.5)\n    return {}\n'
+SLOW = 'import time\nimport stead\n\n@stead.function\ndef slow(event, ctx):\n    time.sleep(2.5)\n    return {}\n'
 
 
 class GrpcJs(ForeignCase):

@@ -47,8 +47,8 @@ class Reflection(ForeignCase):
 
     def test_grpcurl_shows_why_a_call_was_refused(self):
         request = json.dumps({"name": "nobody", "event": EVENT})
-        arguments = ("-format-error", "-d", request, self.one.ports["grpc"], "function.v1.FunctionService/ExecuteFunction")
-        self.grpcurl(*arguments, code=64 + 5)  # NOT_FOUND
+        method = "function.v1.FunctionService/ExecuteFunction"
+        self.grpcurl("-format-error", "-d", request, self.one.ports["grpc"], method, code=64 + 5)  # NOT_FOUND
 
 
 if __name__ == "__main__":
