@@ -185,8 +185,8 @@ struct instance {
     struct effects *effects;
     struct input *queue; /* ring */
     uint32_t queue_head, queue_count;
-    bool stepping, link_fed, down_told, provisioning, refreshing, refresh_again, sweeping, refreshed, ready, draining,
-        stopped;
+    bool stepping, link_fed, down_told, provisioning, refreshing, refresh_again, refresh_force, sweeping, refreshed,
+        ready, draining, stopped;
     uint64_t stopped_ns;
     int exit_code;
     uint64_t config_sequence_seen, ticks;

@@ -329,6 +329,7 @@ static void records_done(void *argument, bool cancelled)
         }
         instance->refreshed = true;
     } else if (!cancelled) {
+        instance->refresh_force = instance->refresh_force || job->force;
         log_debug("system.config", "records could not be read", LOG_TEXT("error", job->error.text));
     }
     if (!cancelled && instance->refresh_again) {
@@ -343,6 +344,7 @@ void jobs_records(struct instance *instance, bool force)
 {
     if (instance->refreshing) {
         instance->refresh_again = true;
+        instance->refresh_force = instance->refresh_force || force;
         return;
     }
     struct records_job *job = calloc(1, sizeof *job);
@@ -350,10 +352,11 @@ void jobs_records(struct instance *instance, bool force)
         return;
     }
     *job = (struct records_job){ .instance = instance,
-                                 .force = force,
+                                 .force = force || instance->refresh_force,
                                  .sequence_seen = instance->config_sequence_seen,
                                  .unread_told = instance->config_unread_told };
     instance->refreshing = control_submit(instance->control, records_run, records_done, job);
+    instance->refresh_force = !instance->refreshing && job->force;
     if (!instance->refreshing) {
         free(job);
     }
