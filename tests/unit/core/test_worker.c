@@ -159,7 +159,7 @@ static void runs_what_waits_before_it_stops_at_once(void **state)
     assert_int_equal(puppet_count(puppet, EFFECT_STOP_WORKER), 0);
     finish(puppet, *puppet_one(puppet, EFFECT_EXECUTE));
     puppet_wait(puppet, SECOND);
-    expect_worker(puppet, worker, WORKER_DYING); /* nothing waits: asked to stop at once, and it did not */
+    expect_worker(puppet, worker, WORKER_STOPPING); /* nothing waits */
 }
 
 static void kills_what_does_not_stop(void **state)
