@@ -40,6 +40,7 @@ static const struct {
     { RPC_STATUS_DEADLINE_EXCEEDED, "it may be busy with a build: try again in a moment" },
     { RPC_STATUS_UNKNOWN, "it may have been done: look before you do it again" },
     { RPC_STATUS_ALREADY_EXISTS, "choose another --name" },
+    { RPC_STATUS_UNAVAILABLE, "what is wrong: stead doctor" },
 };
 
 /* Reasons that say more than their status. */
