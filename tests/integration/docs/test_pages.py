@@ -34,6 +34,15 @@ LEFT_OUT_START = ("git clone ", "source <(stead completion")
 TOOLS = {"go": "go", "node": "js", "nats": "", "grpcurl": ""}  # what a machine may lack, and the language that needs it
 FUNCTION_OF = {"greet": "go", "welcome": "node"}  # the pages' functions whose toolchain is no part of the distribution's base
 CODE_FILES = {"python": "main.py", "c": "main.c", "go": "main.go", "js": "main.js"}
+# guide: the language of its programs, an event, the answer, and its test: file, what it holds, command
+GUIDES = {
+    "c": ("c", "hi", "hi", None),
+    "go": ("go", '{"values": [1, 2]}', '{"sum":3}', None),
+    "javascript": ("js", '{"name": "Ada"}', '{"text":"Hello, Ada"}', ("main.test.mjs", "node:assert", "mkdir -p "
+                   'node_modules/@stead && ln -s "$(stead sdk js)" node_modules/@stead/sdk && node --test')),
+    "python": ("python", '{"name": "Ada"}', '{"text":"Hello, Ada"}',
+               ("try.py", "stead.testing.run(greet", 'PYTHONPATH="$(stead sdk python)" python3 try.py')),
+}
 READY_S, CHANGE_S = 120, 20
 UNSEEN = re.compile(r"is being built|export STEAD_ADDR")  # depends on the machine's speed, and on the ports of the test
 
@@ -222,6 +231,28 @@ class Pages(unittest.TestCase):
 
     def test_first_function(self):
         self.follow("docs/start/first-function.md")
+
+    def test_guides(self):
+        """The program that a guide begins with, deployed as it stands, and the tests that it shows."""
+        self.path, self.reader = ROOT, Reader(self)
+        (self.reader.home / "guides").mkdir()
+        self.reader.start(f"stead dev {self.reader.home}/guides")
+        for page, (kind, data, answer, test) in GUIDES.items():
+            tool = {"go": "go", "javascript": "node"}.get(page)
+            if tool in self.reader.missing:
+                continue
+            with self.subTest(page):
+                text = (ROOT / "docs" / "guides" / f"{page}.md").read_text(encoding="utf-8")
+                code = [block.text for block in pages.blocks(text) if block.kind == kind]
+                folder = self.reader.home / page
+                folder.mkdir()
+                (folder / CODE_FILES[kind].replace(".js", ".mjs")).write_text(code[0])
+                shown = self.reader.type(f"stead deploy {folder} && stead invoke {page} -d '{data}'")[0]
+                self.assertIn(answer, shown.splitlines(), shown)
+                if test:
+                    (folder / test[0]).write_text(next(block for block in code if test[1] in block))
+                    shown, good = self.reader.type(f"cd {folder} && {test[2]}")
+                    self.assertTrue(good, shown)
 
     def test_the_demo_is_shown_as_it_is(self):
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
