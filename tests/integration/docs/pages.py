@@ -64,7 +64,7 @@ def session(text):
     for line in text.splitlines():
         if line.startswith("$ "):
             steps.append((line[2:], []))
-        elif steps and steps[-1][0].endswith("\\"):
+        elif steps and (steps[-1][0].endswith("\\") or steps[-1][0].count("'") % 2):  # goes on, or is still quoted
             steps[-1] = (steps[-1][0] + "\n" + line, [])
         elif steps and line.strip():
             steps[-1][1].append(line.rstrip())
