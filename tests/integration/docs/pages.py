@@ -17,7 +17,7 @@ MASKS = (
     (r"\b[0-9a-f]{32}\b", "ID"),
     (r"\b[0-9a-f]{16}\b", "VERSION"),
     (r"\b(?=[a-f]*\d)[0-9a-f]{12}\b", "DIGEST"),
-    (r"\bs\d{6,}\b", "INSTANCE"),
+    (r"\bs[0-9a-f]{12}\b", "INSTANCE"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC)?Z?", "TIME"),
     (r"^\d\d:\d\d:\d\d ", ""),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
