@@ -55,6 +55,8 @@ static const struct {
     { "REQUEST_NOT_FOUND", EXIT_USAGE, "it has ended and is no longer kept, or was never accepted" },
     { "ALREADY_ENDED", EXIT_SAID_NO, "what it ended with: stead result ID" },
     { "VERSION_NOT_FOUND", BY_STATUS, NULL },
+    { "ALIASES_FULL", EXIT_SAID_NO, NULL },
+    { "FUNCTIONS_FULL", EXIT_SAID_NO, NULL },
     { "LANGUAGE_NOT_SUPPORTED", BY_STATUS,
       "what each instance serves: stead instance ls; what this machine lacks: stead doctor" },
     { "ALIAS_NOT_FOUND", EXIT_USAGE, "what there is: stead function alias FUNCTION" },
