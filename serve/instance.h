@@ -210,12 +210,14 @@ struct instance {
     struct change_wait *waits;        /* SERVE_WAITS_MAX */
     uint32_t waits_reserved;          /* for callers whose change is being made */
     uint64_t registry_due_ns;         /* when others are told what changed here; 0: nothing did */
-    uint64_t registry_told_ns, status_events;
+    uint64_t registry_told_ns, registry_twin_ns, status_events;
+    bool registry_checking, registry_checked;
     int64_t started_unix_ms;
     uint32_t closing_checks; /* jobs under way that look whether a function may go */
     bool serves[BUILD_LANGUAGE_COUNT];
     char nats_url[256], nats_shown[256]; /* shown: without user and password, for logs and the ports file */
-    char answer_prefix[128];             /* _INBOX.stead.<instance>.answer. */
+    uint32_t run;                        /* random; tells this process from others of its name */
+    char inbox[96], answer_prefix[128];  /* _INBOX.stead.<instance>.<run>, and with .answer. behind it */
     char sdk_directory[1024], cache_directory[1024], source_directory[1024];
 };
 
