@@ -54,39 +54,40 @@ void process_start(struct world *world, uint32_t index, const struct effect *eff
     process_news(world, index, worker, delay, world_strikes(world, FAULT_START_FAIL, index) ? NEWS_EXIT : NEWS_READY);
 }
 
-/* -- executions -- */
+/* -- executions: drawn by request, so that another request less is the same fate for this one -- */
 
-static enum worker_news execution_end(struct world *world, uint64_t execution, bool *ret_hangs)
+static enum worker_news execution_end(struct world *world, uint64_t request, bool *ret_hangs)
 {
-    *ret_hangs = world_strikes(world, FAULT_WORKER_HANG, execution);
-    if (world_strikes(world, FAULT_WORKER_CRASH, execution)) {
+    *ret_hangs = world_strikes(world, FAULT_WORKER_HANG, request);
+    if (world_strikes(world, FAULT_WORKER_CRASH, request)) {
         return NEWS_CRASH;
     }
-    if (world_strikes(world, FAULT_WORKER_GARBAGE, execution)) {
+    if (world_strikes(world, FAULT_WORKER_GARBAGE, request)) {
         return NEWS_GARBAGE;
     }
-    if (world_strikes(world, FAULT_ERROR_PERMANENT, execution)) {
+    if (world_strikes(world, FAULT_ERROR_PERMANENT, request)) {
         return NEWS_PERMANENT;
     }
-    if (world_strikes(world, FAULT_ERROR_THROTTLE, execution)) {
+    if (world_strikes(world, FAULT_ERROR_THROTTLE, request)) {
         return NEWS_THROTTLE;
     }
-    return world_strikes(world, FAULT_ERROR_RETRY, execution) ? NEWS_RETRY : NEWS_RESULT;
+    return world_strikes(world, FAULT_ERROR_RETRY, request) ? NEWS_RETRY : NEWS_RESULT;
 }
 
 static void execution_start(struct world *world, uint32_t index, const struct worker *worker, struct running *running)
 {
     bool hangs;
-    enum worker_news end = execution_end(world, running->execution, &hangs);
+    uint32_t request = running->message.request;
+    enum worker_news end = execution_end(world, request, &hangs);
     running->started = true;
     world->report->executions++;
-    world->requests[running->message.request].executions++;
+    uint32_t executions = world->requests[request].executions++;
     if (hangs) {
         return;
     }
     uint64_t mean = world->functions[worker->function].run_ns;
-    uint64_t delay = mean / 4 + world_draw_below(world, mean * 3 / 2, running->execution, PURPOSE_RUN, 0);
-    delay *= world_strikes(world, FAULT_WORKER_SLOW, running->execution) ? 50 : 1;
+    uint64_t delay = mean / 4 + world_draw_below(world, mean * 3 / 2, request, PURPOSE_RUN, executions);
+    delay *= world_strikes(world, FAULT_WORKER_SLOW, request) ? 50 : 1;
     struct event *event = process_news(world, index, worker, delay, end);
     event->execution = running->execution;
 }
