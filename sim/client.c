@@ -184,7 +184,8 @@ static void call_draw(struct world *world, struct entry *entry)
     uint64_t budget = random & 1 ? 5 * SECOND + draw_below(random, 60 * SECOND) : 0;
     bool hurries = world_strikes(world, FAULT_CLIENT_HURRY, number);
     entry->number[CALL_BUDGET_NS] = hurries ? MILLISECOND + draw_below(random, 2 * SECOND) : budget;
-    entry->number[CALL_STRANGE] = publishes((enum call_kind)entry->what) && world_strikes(world, FAULT_CLIENT_STRANGE, number);
+    entry->number[CALL_STRANGE] =
+        publishes((enum call_kind)entry->what) && world_strikes(world, FAULT_CLIENT_STRANGE, number);
     if (world_strikes(world, FAULT_CLIENT_CANCEL, number)) {
         entry->number[CALL_LEAVES_NS] = 1 + draw_below(draw_mix(random), SECOND);
     }

@@ -12,8 +12,9 @@ static uint32_t place_of(const struct occasions *table, struct occasion wanted)
 {
     uint64_t address = draw(wanted.fault, wanted.entity, 0, wanted.number);
     uint32_t place = (uint32_t)address & (table->capacity - 1);
-    while (table->row[place].used && (table->row[place].fault != wanted.fault || table->row[place].number != wanted.number ||
-                                      table->row[place].entity != wanted.entity)) {
+    while (table->row[place].used &&
+           (table->row[place].fault != wanted.fault || table->row[place].number != wanted.number ||
+            table->row[place].entity != wanted.entity)) {
         place = (place + 1) & (table->capacity - 1);
     }
     return place;

@@ -71,8 +71,8 @@ static bool world_make(struct world *world)
     struct jet_hooks hooks;
     far_end_hooks(world, &hooks);
     make_functions(world);
-    return follow_begin(world) && kernel_init(&world->kernel, 1024) && make_nodes(world) && world->requests != NULL && world->calls != NULL &&
-           world->ran != NULL && jet_init(&world->jet, &choices->jet, &hooks);
+    return follow_begin(world) && kernel_init(&world->kernel, 1024) && make_nodes(world) && world->requests != NULL &&
+           world->calls != NULL && world->ran != NULL && jet_init(&world->jet, &choices->jet, &hooks);
 }
 
 static void world_free(struct world *world)
@@ -285,8 +285,8 @@ static void run_faults(struct world *world)
 {
     struct event event;
     while (world->steps < world->steps_target && world->now < FAULT_SECONDS_MAX * SECOND &&
-           world->requests_count < world->requests_max && world->calls_count < world->calls_max && !follow_over(world) &&
-           kernel_pop(&world->kernel, &event)) {
+           world->requests_count < world->requests_max && world->calls_count < world->calls_max &&
+           !follow_over(world) && kernel_pop(&world->kernel, &event)) {
         world_handle(world, &event);
     }
 }

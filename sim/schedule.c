@@ -250,7 +250,10 @@ bool schedule_read(FILE *in, struct schedule *ret_schedule, char *ret_error, siz
         wrong = line_take(&schedule, ++number, line);
     }
     bool of_line = wrong != NULL;
-    wrong = of_line ? wrong : number == 0 ? "the file is empty" : ferror(in) ? "reading failed" : schedule_wrong(&schedule);
+    wrong = of_line       ? wrong
+            : number == 0 ? "the file is empty"
+            : ferror(in)  ? "reading failed"
+                          : schedule_wrong(&schedule);
     if (wrong != NULL) {
         char where[24] = "";
         snprintf(where, sizeof(where), "line %" PRIu32 " ", number);

@@ -16,7 +16,7 @@ struct world_number {
 
 #define NUMBER(member, usual, low, high)                                                                               \
     {                                                                                                                  \
-        #member, offsetof(struct choices, member), sizeof(((struct choices *)NULL)->member), usual, low, high          \
+#member, offsetof(struct choices, member), sizeof(((struct choices *)NULL)->member), usual, low, high          \
     }
 #define DAY (86400 * SECOND)
 
