@@ -44,7 +44,7 @@ void process_start(struct world *world, uint32_t index, const struct effect *eff
     worker->state = PROCESS_STARTING;
     worker->function = function_of_key(world, effect->key);
     worker->version = (uint32_t)effect->key.hi;
-    uint64_t random = world_draw(world, effect->about.bits, PURPOSE_WORKER, world->steps);
+    uint64_t random = world_draw(world, effect->about.bits, PURPOSE_WORKER, world->nodes[index].incarnation);
     worker->concurrency = (uint16_t)(1 + draw_below(draw_mix(random), 4));
     worker->ahead = worker->concurrency == 1 || (random & 1) == 0; /* some say so although they run several at once */
     if (world_strikes(world, FAULT_START_HANG, index)) {
@@ -168,7 +168,7 @@ void process_kill(struct world *world, uint32_t index, const struct effect *effe
     struct worker *worker = process_find(world, index, effect->about);
     if (worker != NULL) {
         process_news(world, index, worker,
-                     world_draw_below(world, 20 * MILLISECOND, index, PURPOSE_WORKER, world->steps), NEWS_EXIT);
+                     world_draw_below(world, 20 * MILLISECOND, index, PURPOSE_WORKER, effect->about.bits), NEWS_EXIT);
     }
 }
 

@@ -124,7 +124,8 @@ static void event_input(struct world *world, const struct event *event)
 static void event_stopped(struct world *world, uint32_t index)
 {
     node_crash(world, index);
-    uint64_t later = 100 * MILLISECOND + world_draw_below(world, SECOND, index, PURPOSE_BOOT, world->steps);
+    uint64_t later = 100 * MILLISECOND + world_draw_below(world, SECOND, index, PURPOSE_BOOT,
+                                                          UINT64_C(1) << 32 | world->nodes[index].incarnation);
     node_boot_later(world, index, later);
 }
 

@@ -58,14 +58,22 @@ bool schedule_copy(const struct schedule *from, struct schedule *ret_copy)
     return true;
 }
 
+static bool is_timed(const struct entry *entry)
+{
+    return entry->kind == ENTRY_FAULT || entry->kind == ENTRY_CALL;
+}
+
 static uint64_t entry_at(const struct entry *entry)
 {
-    return entry->kind == ENTRY_FAULT || entry->kind == ENTRY_CALL ? entry->number[0] : 0;
+    return is_timed(entry) ? entry->number[0] : 0;
 }
 
 static int entry_compare(const void *left, const void *right)
 {
     const struct entry *one = left, *other = right;
+    if (is_timed(one) != is_timed(other)) {
+        return is_timed(one) ? 1 : -1;
+    }
     uint64_t one_at = entry_at(one), other_at = entry_at(other);
     if (one_at != other_at) {
         return one_at < other_at ? -1 : 1;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SHORT_LIST = 40 }; /* what is tried on all pairs of entries is tried on lists up to this */
+
 struct shrinker {
     struct schedule *best;
     const struct shrink_options *options;
@@ -127,21 +129,56 @@ static bool drop_chunks(struct shrinker *shrinker)
     return some;
 }
 
+static void take_out(struct schedule *schedule, uint32_t place)
+{
+    schedule->count--;
+    memmove(&schedule->entries[place], &schedule->entries[place + 1],
+            (schedule->count - place) * sizeof(*schedule->entries));
+}
+
+/* Leaves one entry out and lets a fault strike at another moment: what was left out made the others later. */
+static bool drop_and_move(struct shrinker *shrinker, uint32_t left_out, uint32_t moved)
+{
+    enum { MOMENTS = 32 };
+    for (uint32_t moment = 0; moment < MOMENTS; moment++) {
+        struct schedule smaller;
+        if (over(shrinker) || !schedule_copy(shrinker->best, &smaller)) {
+            return false;
+        }
+        uint64_t *at = &smaller.entries[moved].number[FAULT_AT];
+        *at = *at / MOMENTS * moment;
+        take_out(&smaller, left_out);
+        if (offer(shrinker, &smaller)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool drop_and_move_any(struct shrinker *shrinker)
+{
+    for (uint32_t moved = 0; moved < shrinker->best->count && shrinker->best->count <= SHORT_LIST; moved++) {
+        for (uint32_t left_out = 0; left_out < shrinker->best->count; left_out++) {
+            if (left_out != moved && shrinker->best->entries[moved].kind == ENTRY_FAULT &&
+                drop_and_move(shrinker, left_out, moved)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Some entries are needed only by each other: a fault and what it strikes. Quadratic, for short lists. */
 static bool drop_pairs(struct shrinker *shrinker)
 {
-    enum { COUNT_MAX = 40 };
-    for (uint32_t one = 0; one < shrinker->best->count && shrinker->best->count <= COUNT_MAX; one++) {
+    for (uint32_t one = 0; one < shrinker->best->count && shrinker->best->count <= SHORT_LIST; one++) {
         for (uint32_t other = one + 1; other < shrinker->best->count; other++) {
             struct schedule smaller;
             if (over(shrinker) || !schedule_copy(shrinker->best, &smaller)) {
                 return false;
             }
-            memmove(&smaller.entries[other], &smaller.entries[other + 1],
-                    (smaller.count - other - 1) * sizeof(*smaller.entries));
-            memmove(&smaller.entries[one], &smaller.entries[one + 1],
-                    (smaller.count - one - 2) * sizeof(*smaller.entries));
-            smaller.count -= 2;
+            take_out(&smaller, other);
+            take_out(&smaller, one);
             if (offer(shrinker, &smaller)) {
                 return true;
             }
@@ -204,9 +241,51 @@ static bool lower(struct shrinker *shrinker, uint32_t place, uint32_t number)
     return some;
 }
 
+/* All that happens from that place on, earlier: what lies between two entries may be needed, but not how much. */
+static bool try_earlier(struct shrinker *shrinker, uint32_t place, uint64_t by)
+{
+    struct schedule smaller;
+    if (over(shrinker) || !schedule_copy(shrinker->best, &smaller)) {
+        return false;
+    }
+    for (uint32_t at = place; at < smaller.count; at++) {
+        smaller.entries[at].number[0] -= by;
+    }
+    smaller.heal_ns -= smaller.heal_ns > by ? by : 0;
+    return offer(shrinker, &smaller);
+}
+
+static bool is_timed(const struct entry *entry)
+{
+    return entry->kind == ENTRY_FAULT || entry->kind == ENTRY_CALL;
+}
+
+/* Timed entries are the end of a sorted list. */
+static bool close_gaps(struct shrinker *shrinker)
+{
+    enum { GAP_MIN_NS = 1000000 };
+    bool some = false;
+    for (uint32_t place = 0; place < shrinker->best->count && !over(shrinker); place++) {
+        const struct entry *entries = shrinker->best->entries;
+        if (!is_timed(&entries[place])) {
+            continue;
+        }
+        uint64_t before = place > 0 && is_timed(&entries[place - 1]) ? entries[place - 1].number[0] : 0;
+        uint64_t gap = entries[place].number[0] - before;
+        for (uint64_t by = gap; by >= GAP_MIN_NS; by /= 2) {
+            if (by <= gap && try_earlier(shrinker, place, by)) {
+                some = true;
+                gap -= by;
+            }
+        }
+    }
+    return some;
+}
+
 static bool lower_numbers(struct shrinker *shrinker)
 {
     bool some = lower(shrinker, shrinker->best->count, 0);
+    some = close_gaps(shrinker) || some;
     for (uint32_t place = 0; place < shrinker->best->count && !over(shrinker); place++) {
         uint32_t count = entry_numbers((enum entry_kind)shrinker->best->entries[place].kind);
         for (uint32_t number = count; number > 0; number--) {
@@ -225,7 +304,7 @@ static void rounds(struct shrinker *shrinker)
     while (some && !over(shrinker)) {
         some = drop_kinds(shrinker);
         some = drop_chunks(shrinker) || some;
-        some = some || drop_pairs(shrinker);
+        some = some || drop_pairs(shrinker) || drop_and_move_any(shrinker);
         some = lower_numbers(shrinker) || some;
     }
 }
