@@ -31,6 +31,10 @@ static void progress_text(const struct rpc_rollout *rollout, char ret_text[SHOWN
     };
     size_t used = 0;
     ret_text[0] = '\0';
+    if (rollout->total == 0) {
+        snprintf(ret_text, SHOWN_BYTES, "no instance has told of itself yet");
+        return;
+    }
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         uint32_t count = count_of(rollout, states[i][0]);
         if (count > 0 && used < SHOWN_BYTES) {
@@ -79,6 +83,7 @@ static int failures_say(const struct rpc_rollout *rollout, const char *name)
             fputc('\n', stderr);
         }
     }
+    say_next("stead function rollback %s", name);
     return EXIT_SAID_NO;
 }
 

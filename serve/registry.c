@@ -62,7 +62,7 @@ static void function_add(const struct instance *instance, cJSON *functions, cons
     cJSON_AddStringToObject(entry, "state", function_state_name(row->state));
     if (row->message[0] != '\0') {
         char text[200];
-        snprintf(text, sizeof text, "%.199s", row->message);
+        functions_message(row, text, sizeof text);
         cJSON_AddStringToObject(entry, "message", text);
     }
     if (outdated > 0) {
@@ -122,6 +122,19 @@ static void registry_write(struct instance *instance)
         bus_publish(instance->bus, &publish);
     }
     cJSON_free(text);
+}
+
+bool registry_knows(struct bytes value, const struct record *record)
+{
+    cJSON *json = cJSON_ParseWithLength((const char *)value.at, value.length);
+    const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "state"));
+    const cJSON *functions = cJSON_GetObjectItemCaseSensitive(json, "functions");
+    const cJSON *entry = cJSON_GetObjectItemCaseSensitive(functions, record->name);
+    const cJSON *revision = cJSON_GetObjectItemCaseSensitive(entry, "revision");
+    bool leaving = state != NULL && strcmp(state, "SHUTTING_DOWN") == 0;
+    bool knows = leaving || !cJSON_IsNumber(revision) || revision->valuedouble >= (double)record->revision;
+    cJSON_Delete(json);
+    return knows;
 }
 
 void registry_tick(struct instance *instance)
