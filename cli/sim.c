@@ -60,17 +60,6 @@ static bool number_read(const char *text, const char **ret_rest, uint64_t *ret_n
     return true;
 }
 
-static bool option_number(const char *text, uint64_t *ret_number)
-{
-    const char *rest;
-    uint64_t number;
-    if (text == NULL || !number_read(text, &rest, &number) || *rest != 0) {
-        return false;
-    }
-    *ret_number = number;
-    return true;
-}
-
 static bool option_seeds(const char *text, struct arguments *arguments)
 {
     const char *rest;
@@ -106,7 +95,7 @@ static bool option_read(struct arguments *arguments, char **argv, int *at)
         return value != NULL && value[0] != 0;
     }
     if (strcmp(name, "--seed") == 0 && !arguments->swarm) {
-        arguments->seeds_given = option_number(value, &arguments->first);
+        arguments->seeds_given = sim_number_read(value, &arguments->first);
         arguments->last = arguments->first;
         return arguments->seeds_given;
     }
@@ -114,16 +103,16 @@ static bool option_read(struct arguments *arguments, char **argv, int *at)
         return option_seeds(value, arguments);
     }
     if (strcmp(name, "--jobs") == 0 && arguments->swarm) {
-        return option_number(value, &arguments->jobs) && arguments->jobs > 0 && arguments->jobs <= SWARM_JOBS_MAX;
+        return sim_number_read(value, &arguments->jobs) && arguments->jobs > 0 && arguments->jobs <= SWARM_JOBS_MAX;
     }
 #ifdef STEAD_MUTANTS
     if (strcmp(name, "--mutant") == 0) {
-        return option_number(value, &arguments->mutant) && arguments->mutant <= UINT32_MAX;
+        return sim_number_read(value, &arguments->mutant) && arguments->mutant <= UINT32_MAX;
     }
 #endif
     enum { STEPS_MAX = 100000000 };
     arguments->steps_given = true;
-    return strcmp(name, "--steps") == 0 && option_number(value, &arguments->steps) && arguments->steps > 0 &&
+    return strcmp(name, "--steps") == 0 && sim_number_read(value, &arguments->steps) && arguments->steps > 0 &&
            arguments->steps <= STEPS_MAX;
 }
 
@@ -309,9 +298,11 @@ static void bar_draw(void *owner, const struct swarm_report *so_far)
     static const char full[] = "########################";
     double seconds = seconds_since(&bar->begun);
     int filled = (int)(so_far->seeds * (sizeof(full) - 1) / bar->seeds);
-    fprintf(stderr, "\r[%-24.*s] %" PRIu64 "/%" PRIu64 " seeds, %.0f seeds/s, %.2f M steps/s, %" PRIu64 " failed ",
+    fprintf(stderr,
+            "\r[%-24.*s] %" PRIu64 "/%" PRIu64 " seeds, %.0f seeds/s, %.2f M steps/s, %.0f x real time, %" PRIu64
+            " failed ",
             filled, full, so_far->seeds, bar->seeds, (double)so_far->seeds / seconds,
-            (double)so_far->steps / seconds / 1e6, so_far->failures);
+            (double)so_far->steps / seconds / 1e6, (double)so_far->simulated_ns / 1e9 / seconds, so_far->failures);
 }
 
 static void table_counters(const char *title, const uint64_t *counters, uint32_t count,

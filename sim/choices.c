@@ -69,7 +69,7 @@ void choices_size(struct choices *choices, uint64_t seed, uint64_t steps)
 {
     struct jet_settings *jet = &choices->jet;
     jet->ack_wait_ns = choices->settings.ack_wait_ns;
-    jet->requests_max = (uint32_t)(steps / 2 + 512);
+    jet->requests_max = (uint32_t)(steps / 2 + REQUESTS_SPARE);
     jet->history_max = jet->requests_max * 2;
     jet->functions = choices->functions;
     jet->seed = draw(seed, 1, PURPOSE_CHOICE, 0);

@@ -13,6 +13,8 @@
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      UINT64_C(1000000000)
 
+enum { REQUESTS_SPARE = 512 }; /* a world has room for half as many requests as steps, and these */
+
 struct choices {
     uint32_t nodes, functions;
     struct limits limits;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/input.h"
+#include "sim/choices.h"
 #include "sim/sim.h"
 
 static const char *const kind_names[] = { "set", "fault", "strike", "call" };
@@ -239,10 +240,10 @@ static const char *schedule_wrong(const struct schedule *schedule)
     if (schedule->steps == 0 || schedule->steps > STEPS_MAX) {
         return "`steps` is missing, 0 or more than 100000000";
     }
-    uint64_t requests_max = schedule->steps / 2;
+    uint64_t requests_max = schedule->steps / 2 + REQUESTS_SPARE;
     for (uint32_t at = 0; at < schedule->count; at++) {
         if (schedule->entries[at].kind == ENTRY_CALL && schedule->entries[at].number[CALL_REQUEST] >= requests_max) {
-            return "a call's request is beyond what `steps` allows (half of them)";
+            return "a call's request is beyond what `steps` allows (half of them and 512)";
         }
     }
     return NULL;

@@ -1,9 +1,9 @@
 /* A schedule: what a seed decided, as a list that can be kept, read, changed and played again.
  *
- * Four kinds of entries. `set` is a number of the world that is not the usual one; `fault` strikes by the clock; `strike`
- * says that the n-th occasion for a fault at an entity is taken; `call` is what one client does. What is left out
- * does not happen. Everything else (latencies, durations) is drawn from `seed` by address, so that an entry less shifts
- * no draw of the others. The text form is one entry a line; docs/internals/simulator.md describes it.
+ * Four kinds of entries. `set` is a number of the world that is not the usual one; `fault` strikes by the clock;
+ * `strike` says that the n-th occasion for a fault at an entity is taken; `call` is what one client does. What is left
+ * out does not happen. Everything else (latencies, durations) is drawn from `seed` by address, so that an entry less
+ * shifts no draw of the others. The text form is one entry a line; docs/internals/simulator.md describes it.
  *
  * Ownership: a schedule owns its entries; schedule_free() frees them. Not thread-safe; reading one from many threads
  * is. */

@@ -1,5 +1,5 @@
-/* The numbers of a world as a table: name, place in struct choices, usual value. The usual world is small and calm; what
- * a seed drew otherwise is a `set`, and one that the shrinker drops goes back to the usual. Bounds keep a schedule
+/* The numbers of a world as a table: name, place in struct choices, usual value. The usual world is small and calm;
+ * what a seed drew otherwise is a `set`, and one that the shrinker drops goes back to the usual. Bounds keep a schedule
  * from elsewhere, or one with halved numbers, within what the tables of a world can hold. */
 #include <stddef.h>
 #include <string.h>

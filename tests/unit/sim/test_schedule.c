@@ -101,7 +101,7 @@ static void what_is_no_schedule_is_refused_by_line(void **state)
         { "stead-schedule 1\nsteps 10\nfault LINK_CUT at\n", "without `=`" },
         { "stead-schedule 1\nsteps 10\nfault LINK_CUT moon=3\n", "unknown key" },
         { "stead-schedule 1\nsteps 10\nfault LINK_CUT at=soon\n", "no number" },
-        { "stead-schedule 1\nsteps 10\ncall execute request=5\n", "beyond" },
+        { "stead-schedule 1\nsteps 10\ncall execute request=517\n", "beyond" },
     };
     for (uint32_t at = 0; at < sizeof(rows) / sizeof(rows[0]); at++) {
         read_is_refused(rows[at].text, rows[at].because);
