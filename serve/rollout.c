@@ -179,7 +179,8 @@ static void rollout_done(void *argument, bool cancelled)
     } else if (job->status != BROKER_OK && (!job->listing || job->status != BROKER_NOT_FOUND)) {
         struct record_refusal refusal = record_unread(job->status, &job->error);
         admin_status(job->instance, job->rpc_id, refusal.status, refusal.reason, refusal.text);
-    } else if (job->status != BROKER_OK) { /* The bucket of the instances is not there at the moment. */
+    } else if (job->status != BROKER_OK) {
+        provision_check(job->instance); /* The bucket of the instances is gone. */
         admin_status(job->instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "NATS_UNAVAILABLE", job->error.text);
     } else if (job->name[0] == '\0') {
         answer_instances(job);

@@ -185,12 +185,11 @@ static bool rpc_start(struct instance *instance, char *ret_error, size_t error_s
 
 static bool bus_start(struct instance *instance, char *ret_error, size_t error_size)
 {
-    char inbox[96], answers[160];
-    snprintf(inbox, sizeof inbox, "_INBOX.stead.%s", instance->name);
+    char answers[160];
     snprintf(answers, sizeof answers, "%s*", instance->answer_prefix);
     struct bus_options options = { .endpoint = { .urls = instance->nats_url,
                                                  .name = instance->config->nats_name,
-                                                 .inbox_prefix = inbox,
+                                                 .inbox_prefix = instance->inbox,
                                                  .credentials_file = instance->config->nats_credentials,
                                                  .tls_ca_file = instance->config->nats_tls_ca,
                                                  .tls_certificate_file = instance->config->nats_tls_certificate,
