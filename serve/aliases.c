@@ -63,7 +63,7 @@ static bool versions_check(struct move_job *job, struct broker *broker, struct r
             return refuse(job, RPC_STATUS_NOT_FOUND, "VERSION_NOT_FOUND", text);
         }
         if (status != BROKER_OK) {
-            return refuse(job, RPC_STATUS_UNAVAILABLE, "NATS_UNAVAILABLE", error.text);
+            return refuse_as(job, record_unread(status, &error));
         }
     }
     return true;

@@ -105,15 +105,35 @@ static bool function_shape(struct deploy_job *job)
                "ALIAS`");
 }
 
-static bool artifact_store(struct deploy_job *job, struct broker *broker, struct bytes archive)
+static bool deploy_refuse_as(struct deploy_job *job, struct record_refusal refusal)
+{
+    return deploy_refuse(job, refusal.status, refusal.reason, refusal.text);
+}
+
+/* Also if the version is known: somebody may have deleted its archive. */
+static bool archive_store(struct deploy_job *job, struct broker *broker, struct bytes archive)
 {
     struct broker_error error;
     struct broker_object object;
-    struct record stored;
     char name[128];
+    jobs_object_name(&job->record, name);
+    enum broker_status status = broker_object_find(broker, BROKER_BUCKET_CODE, name, &object, &error);
+    if (status == BROKER_NOT_FOUND || status == BROKER_CORRUPT) {
+        status = broker_object_put(broker, BROKER_BUCKET_CODE, name, archive, &object, &error);
+    }
+    return status == BROKER_OK || deploy_refuse_broker(job, &error);
+}
+
+static bool artifact_store(struct deploy_job *job, struct broker *broker, struct bytes archive)
+{
+    struct broker_error error;
+    struct record stored;
     bool upgraded = job->before.name[0] == '\0' || version_store(broker, &job->before, &error) == BROKER_OK;
     if (!upgraded) {
         return deploy_refuse_broker(job, &error);
+    }
+    if (!archive_store(job, broker, archive)) {
+        return false;
     }
     enum broker_status status = version_read(broker, &job->record, job->version, &stored, &error);
     if (status == BROKER_OK) {
@@ -121,22 +141,16 @@ static bool artifact_store(struct deploy_job *job, struct broker *broker, struct
         return true;
     }
     if (status != BROKER_NOT_FOUND) {
-        return deploy_refuse_broker(job, &error);
+        return deploy_refuse_as(job, record_unread(status, &error));
     }
-    jobs_object_name(&job->record, name);
-    if (broker_object_put(broker, BROKER_BUCKET_CODE, name, archive, &object, &error) != BROKER_OK ||
-        version_store(broker, &job->record, &error) != BROKER_OK) {
-        return deploy_refuse_broker(job, &error);
-    }
-    return true;
+    return version_store(broker, &job->record, &error) == BROKER_OK || deploy_refuse_broker(job, &error);
 }
 
 static bool function_store(struct deploy_job *job, struct broker *broker)
 {
     struct broker_error error;
     enum broker_status status = record_write(broker, &job->record, job->before.revision, &error);
-    struct record_refusal refusal = record_refused(status, &error);
-    return status == BROKER_OK || deploy_refuse(job, refusal.status, refusal.reason, refusal.text);
+    return status == BROKER_OK || deploy_refuse_as(job, record_refused(status, &error));
 }
 
 static bool clash_check(struct deploy_job *job, struct broker *broker)
@@ -180,13 +194,15 @@ bool deploy_store(struct deploy_job *job, struct broker *broker, struct bytes ar
     if (!clash_check(job, broker) || !alias_shape(job)) {
         return false;
     }
-    if (job->before.name[0] != '\0' && alias_equal(record_alias(&job->before, job->to.name), &job->to)) {
+    bool first = job->before.name[0] == '\0';
+    if ((first && !room_check(job, 1)) || !artifact_store(job, broker, archive)) {
+        return false;
+    }
+    if (!first && alias_equal(record_alias(&job->before, job->to.name), &job->to)) {
         job->record = job->before; /* The same code and settings in the same place: nothing to do. */
         return true;
     }
-    bool first = job->before.name[0] == '\0';
-    if ((first && !room_check(job, 1)) || !artifact_store(job, broker, archive) || !function_shape(job) ||
-        !room_check(job, record_rows(&job->record)) || !function_store(job, broker)) {
+    if (!function_shape(job) || !room_check(job, record_rows(&job->record)) || !function_store(job, broker)) {
         return false;
     }
     versions_prune(broker, &job->record, (size_t)job->instance->config->functions_versions_kept);

@@ -222,6 +222,9 @@ enum broker_status broker_object_put(struct broker *broker, const char *bucket, 
 enum broker_status broker_object_get(struct broker *broker, const char *bucket, const char *name, size_t size_max,
                                      uint8_t **ret_content, struct broker_object *ret_object,
                                      struct broker_error *ret_error);
+/* Whether it is there, without its bytes. */
+enum broker_status broker_object_find(struct broker *broker, const char *bucket, const char *name,
+                                      struct broker_object *ret_object, struct broker_error *ret_error);
 enum broker_status broker_object_delete(struct broker *broker, const char *bucket, const char *name,
                                         struct broker_error *ret_error);
 typedef void broker_object_entry(void *owner, const struct broker_object *object);

@@ -305,6 +305,24 @@ enum broker_status broker_object_get(struct broker *broker, const char *bucket, 
     return BROKER_OK;
 }
 
+enum broker_status broker_object_find(struct broker *broker, const char *bucket, const char *name,
+                                      struct broker_object *ret_object, struct broker_error *ret_error)
+{
+    struct object_names names;
+    struct object_meta meta = { .nuid = "" };
+    if (!object_names(bucket, name, "find", &names, ret_error)) {
+        return BROKER_INVALID;
+    }
+    enum broker_status status = meta_get(broker, &names, &meta, ret_error);
+    if (status == BROKER_OK && meta.object.deleted) {
+        return broker_fail(ret_error, BROKER_NOT_FOUND, "%s: it was deleted", names.what);
+    }
+    if (status == BROKER_OK) {
+        *ret_object = meta.object;
+    }
+    return status;
+}
+
 enum broker_status broker_object_delete(struct broker *broker, const char *bucket, const char *name,
                                         struct broker_error *ret_error)
 {

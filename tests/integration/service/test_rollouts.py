@@ -380,8 +380,8 @@ class Records(RecordCase):
         self.assert_done(self.one.client.ask("Rollback", name="odd"))
         self.put("function-versions", key, dict(record, schema=2))
         answer = self.one.client.ask("Rollback", name="odd")
-        self.assertNotEqual(answer.status.name, "OK")
-        self.assertIn("can't be read", answer.text)
+        self.assert_status(answer, "FAILED_PRECONDITION", "RECORD_UNREADABLE")
+        self.assert_status(self.one.client.deploy("odd", source(1)), "FAILED_PRECONDITION", "RECORD_UNREADABLE")
         self.assertEqual(self.call("odd"), 2)
         listed = self.assert_done(self.one.client.ask("Versions", name="odd")).versions
         self.assertEqual([version.version for version in listed], [second.version])
