@@ -63,6 +63,11 @@ static void json_difference(struct document *document, const struct replay_repor
     document_close(document, '}');
 }
 
+static const char *tail_word(const struct replay_report *report)
+{
+    return report->reached ? "reached" : report->sealed ? "sealed" : report->torn ? "torn" : "open";
+}
+
 static void json_report(struct document *document, const struct replay_report *report)
 {
     document_member(document, "end", bytes_of(end_word(report->end)));
@@ -75,7 +80,7 @@ static void json_report(struct document *document, const struct replay_report *r
     document_member_number(document, "states_compared", (int64_t)report->hashes);
     document_member_number(document, "effects_compared", (int64_t)report->effects);
     document_member_number(document, "recorded_ms", (int64_t)(report->recorded_ns / 1000000));
-    document_member(document, "tail", bytes_of(report->sealed ? "sealed" : report->torn ? "torn" : "open"));
+    document_member(document, "tail", bytes_of(tail_word(report)));
     member_hex(document, "hash", report->state);
     document_member(document, "fault", bytes_of(report->fault));
     if (report->end == REPLAY_DIFFERENT) {
@@ -88,6 +93,9 @@ static void json_report(struct document *document, const struct replay_report *r
 
 static const char *tail_words(const struct replay_report *report)
 {
+    if (report->reached) {
+        return "as far as asked for";
+    }
     if (report->sealed) {
         return "it was stopped in order";
     }

@@ -36,8 +36,8 @@ uint64_t core_next_deadline(const struct core *core);
 uint64_t core_hash(const struct core *core);
 /* Makes `to` (core_size() bytes) an equal and independent core. */
 struct core *core_copy(void *to, const struct core *from);
-/* The same from the `size` bytes of a copy that was kept, made by a core with these limits and this CORE_BEHAVIOUR; NULL
- * if they are not laid out so. Bytes that were changed since must be found out before, by a sum. */
+/* The same from the `size` bytes of a copy that was kept, of a core with these limits and this CORE_BEHAVIOUR; NULL if
+ * they are not laid out so. Bytes that were changed since must be found out before, by a sum. */
 struct core *core_restore(void *to, const struct limits *limits, const void *bytes, uint64_t size);
 
 /* What people and metrics may look at. Gauges are derived; counters only grow. */

@@ -87,8 +87,8 @@ static void tell_view(const struct replay *replay)
              "after %llu: %s, link %s, calls %u, deliveries %u (queued %u, running %u), credits %u, functions %u "
              "(ready %u), workers %u (idle %u), blobs %u, hash %016llx",
              (unsigned long long)replay->step, instance_state_name(view.instance), view.link_up ? "up" : "down",
-             view.calls, view.deliveries, view.queued, view.running, view.credits, view.functions,
-             view.functions_ready, view.workers, view.workers_idle, core_blobs_held(replay->core),
+             view.calls, view.deliveries, view.queued, view.running, view.credits, view.functions, view.functions_ready,
+             view.workers, view.workers_idle, core_blobs_held(replay->core),
              (unsigned long long)core_hash(replay->core));
     tell(replay, line);
 }
@@ -233,6 +233,7 @@ static bool file_replay(struct replay *replay, const struct journal_reader *read
         }
     }
     if (to != 0 && head->first + count > to) {
+        report->reached = true;
         return false;
     }
     report->sealed = journal_reader_tail(reader) == JOURNAL_SEALED;
@@ -310,8 +311,7 @@ static void folder_replay(struct replay *replay)
     char error[REPLAY_TEXT_BYTES] = "out of memory";
     size_t count = 0;
     replay->entries = calloc(JOURNAL_ENTRIES_MAX, sizeof *replay->entries);
-    if (replay->entries == NULL ||
-        !journal_list(replay->options->path, replay->entries, &count, error, sizeof error)) {
+    if (replay->entries == NULL || !journal_list(replay->options->path, replay->entries, &count, error, sizeof error)) {
         end(replay, REPLAY_REFUSED, error);
     } else {
         entries_replay(replay, replay->entries, count);

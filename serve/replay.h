@@ -12,9 +12,9 @@
 enum { REPLAY_TEXT_BYTES = 1536, REPLAY_STORY_STEPS = 32 };
 
 struct replay_options {
-    const char *path;  /* a journal's folder (its newest run is replayed) or one of its files */
-    uint64_t to;       /* the last step; 0: all */
-    bool any_build; /* also inputs that a core of other sources saw, to find what differs */
+    const char *path; /* a journal's folder (its newest run is replayed) or one of its files */
+    uint64_t to;      /* the last step; 0: all */
+    bool any_build;   /* also inputs that a core of other sources saw, to find what differs */
     /* Gets the story of the last REPLAY_STORY_STEPS steps and of the core after them, line by line; NULL: none. */
     void (*story)(void *owner, const char *line);
     void *owner;
@@ -41,6 +41,7 @@ struct replay_report {
     uint64_t hashes, effects;    /* states and lists of effects that were compared */
     uint64_t recorded_ns;        /* between the first and the last of them */
     uint64_t state;              /* hash of the core at the end */
+    bool reached;                /* `to`: the rest was not looked at */
     bool sealed, torn;           /* the journal ended in order; its last record is not whole */
     struct replay_difference difference;
     char input[REPLAY_TEXT_BYTES]; /* of the step that differs or fails, in words */

@@ -255,8 +255,7 @@ void journal_begin(struct journal *journal, uint64_t first, uint64_t state)
     head->state = state;
     head->wall_ns = (int64_t)clock_ns(CLOCK_REALTIME);
     head->mono_ns = clock_ns(CLOCK_MONOTONIC);
-    head->snapshot_sum =
-        XXH3_64bits_withSeed(slot->at + JOURNAL_SNAPSHOT_AT, head->snapshot_bytes, journal_seed(head));
+    head->snapshot_sum = XXH3_64bits_withSeed(slot->at + JOURNAL_SNAPSHOT_AT, head->snapshot_bytes, journal_seed(head));
     head->sum = journal_head_sum(head);
     journal->cursor = journal_records_at(head->snapshot_bytes);
     journal->let_go = 0;

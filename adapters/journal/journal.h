@@ -5,7 +5,8 @@
  * disk that fills up later does no harm. Each file begins with a snapshot of the owner's state, so a ring that lost its
  * oldest file still makes sense.
  *
- * Ownership: one process at a time per folder (a lock). Errors: text for people in ret_error. Threads: one at a time. */
+ * Ownership: one process at a time per folder (a lock). Errors: text for people in ret_error.
+ * Threads: one at a time. */
 #ifndef STEAD_ADAPTERS_JOURNAL_H
 #define STEAD_ADAPTERS_JOURNAL_H
 

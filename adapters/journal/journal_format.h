@@ -5,7 +5,7 @@
  *     4096   the snapshot: the owner's state before the first record
  *     then   records of one size: struct journal_mark, then body_bytes of body
  *
- * Everything is in the byte order and the layout of the machine that wrote it; readers on others refuse it by its magic.
+ * Everything is in the byte order and the layout of the machine that wrote it; others refuse it by its magic.
  * Sums are XXH3 with a seed of the run and the file's number, so that what an earlier lap left never counts. Behind the
  * last record of an open file stands a mark of zeros. */
 #ifndef STEAD_ADAPTERS_JOURNAL_FORMAT_H

@@ -32,7 +32,8 @@ static bool entry_read(struct journal_entry *entry)
     if (got >= 0 && head.magic == 0) {
         return false;
     }
-    if (got >= 0 && (got < (ssize_t)sizeof head || head.magic != JOURNAL_MAGIC || head.sum != journal_head_sum(&head))) {
+    if (got >= 0 &&
+        (got < (ssize_t)sizeof head || head.magic != JOURNAL_MAGIC || head.sum != journal_head_sum(&head))) {
         snprintf(entry->fault, sizeof entry->fault, "the head is damaged");
     }
     if (entry->fault[0] == '\0') {

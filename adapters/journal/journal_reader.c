@@ -248,10 +248,9 @@ uint64_t journal_reader_count(const struct journal_reader *reader)
 struct journal_record journal_reader_record(const struct journal_reader *reader, uint64_t index)
 {
     struct journal_mark mark = mark_of(reader, index);
-    return (struct journal_record){ .number = mark.number,
-                                    .check = mark.check,
-                                    .kind = mark.kind,
-                                    .body = record_at(reader, index) + sizeof mark };
+    return (struct journal_record){
+        .number = mark.number, .check = mark.check, .kind = mark.kind, .body = record_at(reader, index) + sizeof mark
+    };
 }
 
 enum journal_tail journal_reader_tail(const struct journal_reader *reader)

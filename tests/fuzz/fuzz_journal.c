@@ -27,8 +27,7 @@ static void put_right(uint8_t *bytes, size_t size)
     head.format = JOURNAL_FORMAT;
     head.file_bytes = size;
     if (head.snapshot_bytes <= size - JOURNAL_SNAPSHOT_AT) {
-        head.snapshot_sum =
-            XXH3_64bits_withSeed(bytes + JOURNAL_SNAPSHOT_AT, head.snapshot_bytes, journal_seed(&head));
+        head.snapshot_sum = XXH3_64bits_withSeed(bytes + JOURNAL_SNAPSHOT_AT, head.snapshot_bytes, journal_seed(&head));
     }
     head.sum = journal_head_sum(&head);
     memcpy(bytes, &head, sizeof head);

@@ -103,8 +103,12 @@ static struct input input_of(uint64_t step)
 /* Records as serve/recorder.c does. Returns the hash at the end. */
 static uint64_t record(uint64_t steps, const struct lie *lie)
 {
-    struct settings settings = { .ack_wait_ns = 1000000000, .publish_timeout_ns = 3000000, .call_budget_ns_max = 9000000,
-                                 .silence_ns_max = 1000000000, .retry_ns_base = 1000, .retry_ns_max = 10000 };
+    struct settings settings = { .ack_wait_ns = 1000000000,
+                                 .publish_timeout_ns = 3000000,
+                                 .call_budget_ns_max = 9000000,
+                                 .silence_ns_max = 1000000000,
+                                 .retry_ns_base = 1000,
+                                 .retry_ns_max = 10000 };
     void *memory = aligned_alloc(16, (core_size(&limits) + 15) & ~UINT64_C(15));
     struct core *core = core_init(memory, &limits, &settings, 42);
     struct effects *effects = calloc(1, sizeof *effects);
