@@ -40,6 +40,7 @@ static const struct {
     { RPC_STATUS_DEADLINE_EXCEEDED, "it may be busy with a build: try again in a moment" },
     { RPC_STATUS_UNKNOWN, "it may have been done: look before you do it again" },
     { RPC_STATUS_ALREADY_EXISTS, "choose another --name" },
+    { RPC_STATUS_UNAVAILABLE, "what is wrong: stead doctor" },
 };
 
 /* Reasons that say more than their status. */
@@ -54,6 +55,8 @@ static const struct {
     { "REQUEST_NOT_FOUND", EXIT_USAGE, "it has ended and is no longer kept, or was never accepted" },
     { "ALREADY_ENDED", EXIT_SAID_NO, "what it ended with: stead result ID" },
     { "VERSION_NOT_FOUND", BY_STATUS, NULL },
+    { "ALIASES_FULL", EXIT_SAID_NO, NULL },
+    { "FUNCTIONS_FULL", EXIT_SAID_NO, NULL },
     { "LANGUAGE_NOT_SUPPORTED", BY_STATUS,
       "what each instance serves: stead instance ls; what this machine lacks: stead doctor" },
     { "ALIAS_NOT_FOUND", EXIT_USAGE, "what there is: stead function alias FUNCTION" },

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLL_MS_MIN = 30, POLL_MS_MAX = 500, SHOWN_BYTES = 160 };
+enum { POLL_MS_MIN = 30, POLL_MS_MAX = 500, SHOWN_BYTES = 160, HEAR_MS_MAX = 5000 };
 #define ASK_TIMEOUT_NS INT64_C(10000000000)
 
 static uint32_t count_of(const struct rpc_rollout *rollout, const char *state)
@@ -31,6 +31,10 @@ static void progress_text(const struct rpc_rollout *rollout, char ret_text[SHOWN
     };
     size_t used = 0;
     ret_text[0] = '\0';
+    if (rollout->total == 0) {
+        snprintf(ret_text, SHOWN_BYTES, "no instance has told of itself yet");
+        return;
+    }
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         uint32_t count = count_of(rollout, states[i][0]);
         if (count > 0 && used < SHOWN_BYTES) {
@@ -41,6 +45,13 @@ static void progress_text(const struct rpc_rollout *rollout, char ret_text[SHOWN
         snprintf(ret_text + used, SHOWN_BYTES - used, "ready on %u of %u instance%s", rollout->ready, rollout->total,
                  rollout->total == 1 ? "" : "s");
     }
+}
+
+/* A service that stored a function's first version may be asked before it has heard of that itself. */
+static bool not_heard_of(const struct rpc_reply *reply, uint64_t begin_ns)
+{
+    return reply != NULL && reply->status == RPC_STATUS_NOT_FOUND &&
+           loop_now_ns() - begin_ns < (uint64_t)HEAR_MS_MAX * 1000000;
 }
 
 /* Rewrites the line on a terminal, adds one elsewhere. */
@@ -54,9 +65,9 @@ static void progress_show(const char *text, char shown[SHOWN_BYTES])
     snprintf(shown, SHOWN_BYTES, "%s", text);
 }
 
-static void progress_end(void)
+static void progress_end(const char *shown)
 {
-    fputs(isatty(STDERR_FILENO) ? "\n" : "", stderr);
+    fputs(shown[0] != '\0' && isatty(STDERR_FILENO) ? "\n" : "", stderr);
 }
 
 static int failures_say(const struct rpc_rollout *rollout, const char *name)
@@ -72,6 +83,7 @@ static int failures_say(const struct rpc_rollout *rollout, const char *name)
             fputc('\n', stderr);
         }
     }
+    say_next("stead function rollback %s", name);
     return EXIT_SAID_NO;
 }
 
@@ -111,15 +123,25 @@ static void result_take(const struct rpc_rollout *rollout, struct rollout_result
              (const char *)rollout->version.at);
 }
 
+static void pause_for(long ms)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL);
+}
+
 int rollout_wait(const struct arguments *arguments, struct rpc_client *client, const char *name, uint64_t revision,
                  int64_t timeout_ns, struct rollout_result *ret_result)
 {
-    uint64_t end_ns = loop_now_ns() + (uint64_t)timeout_ns;
+    uint64_t begin_ns = loop_now_ns(), end_ns = begin_ns + (uint64_t)timeout_ns;
     char shown[SHOWN_BYTES] = "", text[SHOWN_BYTES];
     for (long pause_ms = POLL_MS_MIN;; pause_ms = pause_ms * 2 < POLL_MS_MAX ? pause_ms * 2 : POLL_MS_MAX) {
         struct rpc_reply *reply = rpc_client_rollout(client, bytes_of(name), ASK_TIMEOUT_NS);
+        if (not_heard_of(reply, begin_ns)) {
+            rpc_reply_free(reply);
+            pause_for(pause_ms);
+            continue;
+        }
         if (reply == NULL || reply->status != RPC_STATUS_OK) {
-            progress_end();
+            progress_end(shown);
             return client_refused(arguments, reply, name);
         }
         enum verdict verdict = judge(&reply->rollout, revision);
@@ -128,10 +150,10 @@ int rollout_wait(const struct arguments *arguments, struct rpc_client *client, c
         progress_show(text, shown);
         if (verdict == VERDICT_WAIT && !overdue) {
             rpc_reply_free(reply);
-            nanosleep(&(struct timespec){ .tv_nsec = pause_ms * 1000000 }, NULL);
+            pause_for(pause_ms);
             continue;
         }
-        progress_end();
+        progress_end(shown);
         int code = verdict == VERDICT_READY    ? EXIT_DONE
                    : verdict == VERDICT_FAILED ? failures_say(&reply->rollout, name)
                                                : overdue_say(&reply->rollout, name);

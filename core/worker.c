@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-enum { CONCURRENCY_MAX = 1024 };
+enum { CONCURRENCY_MAX = 1024, IDLE_AGAIN_NS = 1000000 };
 
 static const uint32_t worker_next[WORKER_COUNT] = {
 #define X(name, next) [WORKER_##name] = (next),
@@ -354,6 +354,21 @@ void worker_input(struct core *core, uint32_t index, const struct input *input, 
     }
 }
 
+/* Nothing is kept warm for longer than it is wanted, but what waits goes first: timers run before the pump, and with a
+ * keep-alive of 0 a process would end before its first call. */
+static void worker_idle_over(struct core *core, uint32_t index)
+{
+    struct worker *worker = worker_at(core, index);
+    const struct function *function = function_at(core, worker->function);
+    bool wanted = worker->node.linked && function->queue.count > 0 && !core->draining;
+    if (!wanted) {
+        worker_stop(core, index);
+        return;
+    }
+    worker_timer_in(core, index, IDLE_AGAIN_NS);
+    function_dirty(core, worker->function);
+}
+
 void worker_timer(struct core *core, uint32_t index)
 {
     struct worker *worker = worker_at(core, index);
@@ -366,7 +381,7 @@ void worker_timer(struct core *core, uint32_t index)
         worker_kill(core, index, REASON_PLUGIN_NOT_STARTED);
         break;
     case WORKER_IDLE:
-        worker_stop(core, index);
+        worker_idle_over(core, index);
         break;
     default:
         worker_kill(core, index, REASON_PLUGIN_CRASHED);

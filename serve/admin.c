@@ -39,7 +39,9 @@ static void aliases_show(const struct record *record, struct rpc_function *ret)
     }
 }
 
-static void function_show(const struct instance *instance, const struct function_side *side, struct rpc_function *ret)
+/* `message` is the caller's memory, which the answer refers to. */
+static void function_show(const struct instance *instance, const struct function_side *side, struct bytes message,
+                          struct rpc_function *ret)
 {
     uint32_t workers = 0;
     for (uint32_t i = 0; i < SERVE_WORKERS_MAX; i++) {
@@ -51,7 +53,7 @@ static void function_show(const struct instance *instance, const struct function
                                   .name = bytes_of(side->record.name),
                                   .version = bytes_of(side->record.version),
                                   .state = bytes_of(function_state_name(side->state)),
-                                  .message = bytes_of(side->message),
+                                  .message = message,
                                   .digest = bytes_of(side->record.digest),
                                   .created_unix_ms = side->record.created_unix_ms,
                                   .workers = workers,
@@ -83,7 +85,7 @@ static void admin_list(struct instance *instance, const struct rpc_request *requ
         const struct function_side *side = &instance->functions[i];
         bool wanted = request->name.length == 0 || bytes_equal_text(request->name, side->record.language);
         if (is_function(side) && wanted) {
-            function_show(instance, side, &list[count++]);
+            function_show(instance, side, bytes_of(side->message), &list[count++]);
         }
     }
     if (list != NULL) {
@@ -120,7 +122,9 @@ static void admin_get(struct instance *instance, const struct rpc_request *reque
 void admin_answer_function(struct instance *instance, uint64_t rpc_id, const struct function_side *side)
 {
     struct rpc_function shown;
-    function_show(instance, side, &shown);
+    char message[BUILD_MESSAGE_BYTES_MAX + 64];
+    functions_message(side, message, sizeof message);
+    function_show(instance, side, bytes_of(message), &shown);
     answer_functions(instance, rpc_id, &shown, 1);
 }
 

@@ -16,9 +16,10 @@ struct move_job {
     struct record record;      /* language and name; then the function's record as it is written */
     struct record_alias alias; /* what is to be; count 0: remove it */
     bool rollback;
+    uint32_t rows_free; /* of the core when it began */
     enum rpc_status status;
     const char *reason;
-    char text[400];
+    char text[600];
 };
 
 static bool refuse(struct move_job *job, enum rpc_status status, const char *reason, const char *text)
@@ -29,25 +30,20 @@ static bool refuse(struct move_job *job, enum rpc_status status, const char *rea
     return false;
 }
 
+static bool refuse_as(struct move_job *job, struct record_refusal refusal)
+{
+    return refuse(job, refusal.status, refusal.reason, refusal.text);
+}
+
 static bool function_read(struct move_job *job, struct broker *broker)
 {
     struct broker_error error;
-    char key[SERVE_KEY_BYTES];
-    uint8_t *value = NULL;
-    size_t length = 0;
-    uint64_t revision = 0;
-    record_key(&job->record, key);
-    enum broker_status status = broker_kv_get(broker, BROKER_BUCKET_CONFIG, key, &value, &length, &revision, &error);
-    bool good = status == BROKER_OK && record_parse_function(key, (struct bytes){ value, length }, &job->record);
-    free(value);
-    job->record.revision = revision;
-    if (good) {
-        return job->record.closing == CLOSING_OPEN ||
-               refuse(job, RPC_STATUS_FAILED_PRECONDITION, "FUNCTION_REMOVED", "the function is being removed");
+    enum broker_status status = record_read(broker, &job->record, &error);
+    if (status != BROKER_OK) {
+        return refuse_as(job, record_unread(status, &error));
     }
-    return status == BROKER_NOT_FOUND
-               ? refuse(job, RPC_STATUS_NOT_FOUND, "FUNCTION_NOT_FOUND", "no function of that name is deployed")
-               : refuse(job, RPC_STATUS_UNAVAILABLE, "NATS_UNAVAILABLE", error.text);
+    return job->record.closing == CLOSING_OPEN ||
+           refuse(job, RPC_STATUS_FAILED_PRECONDITION, "FUNCTION_REMOVED", "the function is being removed");
 }
 
 /* All versions of the alias must be stored; the one that serves now was perhaps deployed by an older instance. */
@@ -111,17 +107,8 @@ static bool target_find(struct move_job *job)
 static bool function_write(struct move_job *job, struct broker *broker)
 {
     struct broker_error error;
-    char key[SERVE_KEY_BYTES];
-    record_key(&job->record, key);
-    char *value = record_print(&job->record);
-    enum broker_status status = broker_kv_update(broker, BROKER_BUCKET_CONFIG, key, bytes_of(value),
-                                                 job->record.revision, &job->record.revision, &error);
-    free(value);
-    if (status == BROKER_CONFLICT) {
-        return refuse(job, RPC_STATUS_ABORTED, "CONCURRENT_DEPLOY",
-                      "somebody else changed this function just now; try again");
-    }
-    return status == BROKER_OK || refuse(job, RPC_STATUS_UNAVAILABLE, "NATS_UNAVAILABLE", error.text);
+    enum broker_status status = record_write(broker, &job->record, job->record.revision, &error);
+    return status == BROKER_OK || refuse_as(job, record_refused(status, &error));
 }
 
 static void move_run(void *argument)
@@ -137,6 +124,7 @@ static void move_run(void *argument)
     if (!function_read(job, broker) || !target_find(job) || !versions_check(job, broker, &first)) {
         return;
     }
+    uint32_t rows = record_rows(&job->record);
     if (strcmp(job->alias.name, "live") == 0) {
         record_live(&job->record, &first);
     }
@@ -144,6 +132,8 @@ static void move_run(void *argument)
         refuse(
             job, RPC_STATUS_RESOURCE_EXHAUSTED, "ALIASES_FULL",
             "a function has at most three aliases beside live; remove one by `stead function alias NAME --rm ALIAS`");
+    } else if (record_rows(&job->record) > rows + job->rows_free) {
+        refuse(job, RPC_STATUS_RESOURCE_EXHAUSTED, "FUNCTIONS_FULL", FUNCTIONS_FULL_TEXT);
     } else if (function_write(job, broker)) {
         job->status = RPC_STATUS_OK;
     }
@@ -155,6 +145,7 @@ static void move_done(void *argument, bool cancelled)
     struct instance *instance = job->instance;
     struct change_wait wait = { .rpc_id = job->rpc_id, .record = job->record };
     const struct record_alias *placed = record_alias(&job->record, job->alias.name);
+    wait_release(instance);
     if (cancelled) {
         admin_status(instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN", "this instance is shutting down");
     } else if (job->status != RPC_STATUS_OK) {
@@ -184,8 +175,14 @@ static void move_submit(struct instance *instance, const struct rpc_request *req
         job->instance = instance;
         job->rpc_id = request->id;
         job->record = side->record;
+        job->rows_free = functions_free(instance);
+    }
+    if (!wait_reserve(instance, request->id)) {
+        free(job);
+        return;
     }
     if (job == NULL || !control_submit(instance->control, move_run, move_done, job)) {
+        wait_release(instance);
         admin_status(instance, request->id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
                      "too many jobs wait; try again later");
         free(job);

@@ -1,4 +1,4 @@
-/* A deploy, on the control thread: read the manifest, pack, build here, and only if that worked store the archive and
+/* A deploy, on the builds' thread: read the manifest, pack, build here, and only if that worked store the archive and
  * the version, and let the function's record name it. So code that does not build changes nothing. On the loop thread
  * the caller then waits until the new version serves; if its process does not come up, the record before is put back.
  *
@@ -156,7 +156,7 @@ static void deploy_run(void *argument)
     version_name(&job->record);
     job->record.created_unix_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     struct bytes bytes = { archive.at, archive.length };
-    struct broker *broker = jobs_broker(job->instance, &error);
+    struct broker *broker = jobs_build_broker(job->instance, &error);
     if (broker == NULL) {
         deploy_refuse_broker(job, &error);
     } else if (deploy_build(job, bytes) && deploy_store(job, broker, bytes)) {
@@ -181,6 +181,7 @@ static void deploy_stored(struct deploy_job *job)
     const struct record_alias *alias = record_alias(&job->record, job->to.name);
     struct change_wait wait = { .rpc_id = job->rpc_id, .reverts = true, .record = job->record, .before = job->before };
     struct record built = job->record;
+    memcpy(wait.alias, job->alias, sizeof wait.alias);
     memcpy(wait.version, job->version, sizeof wait.version);
     memcpy(built.version, job->version, sizeof built.version);
     for (uint32_t i = 0; i < alias->count; i++) {
@@ -191,6 +192,7 @@ static void deploy_stored(struct deploy_job *job)
     functions_keep_build(instance, &built, &job->build);
     job->build = (struct build_result){ .outcome = BUILD_DONE };
     if (job->no_wait) {
+        functions_again(instance, wait.row, wait.version);
         admin_answer_record(instance, job->rpc_id, &built, "STORED");
     } else {
         wait_begin(instance, &wait);
@@ -202,6 +204,7 @@ static void deploy_done(void *argument, bool cancelled)
 {
     struct deploy_job *job = argument;
     struct instance *instance = job->instance;
+    wait_release(instance);
     if (cancelled) {
         admin_status(instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN", "this instance is shutting down");
     } else if (job->status != RPC_STATUS_OK) {
@@ -267,11 +270,15 @@ void deploy_start(struct instance *instance, uint64_t rpc_id, const struct rpc_d
         deploy_free(job);
         return;
     }
+    job->rows_free = functions_free(instance);
     job->status = RPC_STATUS_INTERNAL;
     job->reason = "INTERNAL";
-    if (!control_submit(instance->control, deploy_run, deploy_done, job)) {
+    if (!wait_reserve(instance, rpc_id)) {
+        deploy_free(job);
+    } else if (!control_submit(instance->builders, deploy_run, deploy_done, job)) {
         admin_status(instance, rpc_id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
                      "too many jobs are waiting; try again later");
+        wait_release(instance);
         deploy_free(job);
     }
 }

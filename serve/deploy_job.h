@@ -18,6 +18,7 @@ struct deploy_job {
     struct record_alias to; /* the alias that is to name the new version */
     uint32_t canary_percent;
     bool no_wait;
+    uint32_t rows_free; /* of the core when it began */
     char version[SERVE_VERSION_BYTES];
     struct build_result build;
     enum rpc_status status;

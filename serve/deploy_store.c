@@ -134,27 +134,18 @@ static bool artifact_store(struct deploy_job *job, struct broker *broker, struct
 static bool function_store(struct deploy_job *job, struct broker *broker)
 {
     struct broker_error error;
-    char key[SERVE_KEY_BYTES];
-    record_key(&job->record, key);
-    char *value = record_print(&job->record);
-    enum broker_status status =
-        job->before.name[0] == '\0'
-            ? broker_kv_create(broker, BROKER_BUCKET_CONFIG, key, bytes_of(value), &job->record.revision, &error)
-            : broker_kv_update(broker, BROKER_BUCKET_CONFIG, key, bytes_of(value), job->before.revision,
-                               &job->record.revision, &error);
-    free(value);
-    if (status == BROKER_CONFLICT) {
-        return deploy_refuse(job, RPC_STATUS_ABORTED, "CONCURRENT_DEPLOY",
-                             "somebody else deployed this function just now; try again");
-    }
-    return status == BROKER_OK || deploy_refuse_broker(job, &error);
+    enum broker_status status = record_write(broker, &job->record, job->before.revision, &error);
+    struct record_refusal refusal = record_refused(status, &error);
+    return status == BROKER_OK || deploy_refuse(job, refusal.status, refusal.reason, refusal.text);
 }
 
 static bool clash_check(struct deploy_job *job, struct broker *broker)
 {
     struct broker_error error;
     struct clash clash = { .record = &job->record };
-    if (broker_kv_each(broker, BROKER_BUCKET_CONFIG, clash_entry, &clash, &error) != BROKER_OK) {
+    char pattern[SERVE_KEY_BYTES + 2];
+    snprintf(pattern, sizeof pattern, "*.%s", job->record.name);
+    if (broker_kv_each(broker, BROKER_BUCKET_CONFIG, pattern, clash_entry, &clash, &error) != BROKER_OK) {
         return deploy_refuse_broker(job, &error);
     }
     if (clash.language[0] != '\0') {
@@ -177,6 +168,12 @@ static bool clash_check(struct deploy_job *job, struct broker *broker)
                          "the function is being removed; try again when it is gone");
 }
 
+static bool room_check(struct deploy_job *job, uint32_t rows)
+{
+    return rows <= record_rows(&job->before) || rows - record_rows(&job->before) <= job->rows_free ||
+           deploy_refuse(job, RPC_STATUS_RESOURCE_EXHAUSTED, "FUNCTIONS_FULL", FUNCTIONS_FULL_TEXT);
+}
+
 bool deploy_store(struct deploy_job *job, struct broker *broker, struct bytes archive)
 {
     memcpy(job->version, job->record.version, sizeof job->version);
@@ -187,7 +184,9 @@ bool deploy_store(struct deploy_job *job, struct broker *broker, struct bytes ar
         job->record = job->before; /* The same code and settings in the same place: nothing to do. */
         return true;
     }
-    if (!artifact_store(job, broker, archive) || !function_shape(job) || !function_store(job, broker)) {
+    bool first = job->before.name[0] == '\0';
+    if ((first && !room_check(job, 1)) || !artifact_store(job, broker, archive) || !function_shape(job) ||
+        !room_check(job, record_rows(&job->record)) || !function_store(job, broker)) {
         return false;
     }
     versions_prune(broker, &job->record, (size_t)job->instance->config->functions_versions_kept);

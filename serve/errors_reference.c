@@ -22,12 +22,19 @@ static const struct {
     { "INVALID_MANIFEST", RPC_STATUS_INVALID_ARGUMENT,
       "deploy: `stead.yaml` is wrong; file, line and column are told" },
     { "INVALID_SOURCE", RPC_STATUS_INVALID_ARGUMENT, "deploy: paths or sizes of the files can't be packed" },
-    { "UNKNOWN_LANGUAGE", RPC_STATUS_INVALID_ARGUMENT, "deploy: no `main.py` and no `*.c` file, or no such language" },
+    { "UNKNOWN_LANGUAGE", RPC_STATUS_INVALID_ARGUMENT,
+      "deploy: nothing in the folder says what it is written in, or no such language" },
+    { "BUILD_FAILED", RPC_STATUS_INVALID_ARGUMENT, "deploy: it does not build, or its packages may not be fetched" },
+    { "PLUGIN_NOT_STARTED", RPC_STATUS_FAILED_PRECONDITION, "deploy: its process ended before it was ready" },
+    { "NO_VERSION_BESIDE", RPC_STATUS_FAILED_PRECONDITION, "deploy: a canary, and no version has the rest" },
     { "NAME_TAKEN", RPC_STATUS_ALREADY_EXISTS, "deploy: a function of that name exists in another language" },
     { "CONCURRENT_DEPLOY", RPC_STATUS_ABORTED, "deploy: somebody else deployed it at the same time; try again" },
     { "RECORD_UNREADABLE", RPC_STATUS_FAILED_PRECONDITION,
       "deploy: the function's record on the broker is damaged or of a newer Stead" },
-    { "FUNCTION_BUSY", RPC_STATUS_FAILED_PRECONDITION, "remove: requests of this function are queued or running" },
+    { "VERSION_NOT_FOUND", RPC_STATUS_NOT_FOUND,
+      "rollback, alias: no such version is kept (`FAILED_PRECONDITION`: there is none before this one)" },
+    { "ALIASES_FULL", RPC_STATUS_RESOURCE_EXHAUSTED, "deploy, alias: there are three beside `live` already" },
+    { "FUNCTIONS_FULL", RPC_STATUS_RESOURCE_EXHAUSTED, "deploy: this instance has as many functions as it can" },
 };
 
 /* In the table for the order of codes, and given to nobody by this version. */

@@ -56,63 +56,30 @@ uint8_t functions_alias(struct instance *instance, struct bytes name, struct byt
     return found == NULL ? ALIAS_UNKNOWN : (uint8_t)(found - side->record.aliases);
 }
 
-/* -- programs ------------------------------------------------------------------------------------------------------ */
-
-const struct program *function_program(const struct function_side *side, const char *version)
+uint32_t functions_free(const struct instance *instance)
 {
-    const struct program *program = side->programs;
-    while (program != NULL && strcmp(program->record.version, version) != 0) {
-        program = program->next;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
+        count += !instance->functions[i].used;
     }
-    return program;
+    return count;
 }
 
-static struct program *program_make(const struct record *record, struct build_result *build)
+void functions_again(struct instance *instance, const char *row, const char *version)
 {
-    struct program *program = calloc(1, sizeof *program);
-    if (program == NULL) {
-        build_result_free(build);
-        return NULL;
-    }
-    program->record = *record;
-    program->build = *build;
-    return program;
-}
-
-static void program_add(struct function_side *side, struct program *program)
-{
-    if (program != NULL) {
-        program->next = side->programs;
-        side->programs = program;
+    struct function_side *side = function_named(instance, row);
+    if (side != NULL && side->state == FUNCTION_FAILED && strcmp(side->record.version, version) == 0) {
+        side->again = true;
+        side->state = FUNCTION_BUILDING; /* Its last failure is not the answer to whoever waits now. */
     }
 }
 
-static void programs_free(struct program *program)
+void functions_message(const struct function_side *side, char *ret_text, size_t size)
 {
-    while (program != NULL) {
-        struct program *next = program->next;
-        build_result_free(&program->build);
-        free(program);
-        program = next;
-    }
-}
-
-/* Kept for the next row that is set with that version: the core asks at once. */
-void functions_keep_build(struct instance *instance, const struct record *record, struct build_result *build)
-{
-    programs_free(instance->kept);
-    instance->kept = program_make(record, build);
-}
-
-static void program_use_kept(struct instance *instance, struct function_side *side)
-{
-    struct program *kept = instance->kept;
-    bool fits = kept != NULL && strcmp(kept->record.version, side->record.version) == 0 &&
-                strcmp(kept->record.name, side->record.name) == 0;
-    if (fits && function_program(side, side->record.version) == NULL) {
-        instance->kept = NULL;
-        program_add(side, kept);
-    }
+    bool stays =
+        side->state == FUNCTION_FAILED && side->serving[0] != '\0' && strcmp(side->serving, side->record.version) != 0;
+    snprintf(ret_text, size, "%s%s%s%s", stays ? "version " : "", stays ? side->serving : "",
+             stays ? " goes on serving: " : "", side->message);
 }
 
 /* -- rows ---------------------------------------------------------------------------------------------------------- */
@@ -144,11 +111,24 @@ static bool served_here(const struct instance *instance, const struct record *re
     return build_language_of_name(record->language, &language) && instance->serves[language];
 }
 
+/* A deploy sees to it that there is room; whoever writes records, or deploys elsewhere at the same time, need not. A
+ * route is also refused while its function is not there; then the log has told why. */
+static void row_refused(struct instance *instance, const struct row *row)
+{
+    if (functions_free(instance) == 0 && row->record.revision > instance->config_full_told) {
+        instance->config_full_told = row->record.revision;
+        log_error("system.config", "no room for a function, or for a version that an alias names; not served here",
+                  LOG_TEXT("row", row->text), LOG_U64("rows_max", SERVE_FUNCTIONS_MAX));
+    }
+    wait_refused(instance, row);
+}
+
 static void function_set(struct instance *instance, const struct row *row)
 {
     const struct record *record = &row->record;
     struct function_side *side = function_named(instance, row->text);
     if (side != NULL) {
+        side->again = false;
         side->record = *record;
         side->weight = row->weight;
     }
@@ -171,6 +151,9 @@ static void function_set(struct instance *instance, const struct row *row)
     instance->setting = row;
     instance_feed(instance, &input);
     instance->setting = NULL;
+    if (function_named(instance, row->text) == NULL) {
+        row_refused(instance, row);
+    }
     registry_changed(instance);
 }
 
@@ -295,7 +278,7 @@ bool functions_settled(const struct instance *instance)
 
 static bool row_known(const struct function_side *side, const struct row *row)
 {
-    return side != NULL && side->state != FUNCTION_RETIRING && side->weight == row->weight &&
+    return side != NULL && side->state != FUNCTION_RETIRING && !side->again && side->weight == row->weight &&
            side->record.closing == row->record.closing && strcmp(side->record.version, row->record.version) == 0;
 }
 

@@ -132,7 +132,7 @@ struct function_side {
     struct metrics_series *ends[END_COUNT];     /* results by outcome, looked up once */
     struct metrics_series *executions, *starts; /* how long they took */
     uint64_t closing_ns;                        /* when it was first seen to close */
-    bool used, seen;
+    bool used, seen, again;                     /* again: the version that failed is to be tried once more */
 };
 
 struct worker_side {
@@ -149,7 +149,10 @@ struct worker_side {
 struct change_wait {
     uint64_t rpc_id;
     bool used, removal, reverts;
+    bool silent;          /* nobody waits any more: only to take the version back if it fails */
+    uint64_t replaced_ns; /* when another version stood in its place; 0: never */
     char row[SERVE_ROW_BYTES];
+    char alias[SERVE_NAME_BYTES];
     char version[SERVE_VERSION_BYTES]; /* that is to serve in the row */
     struct record record;              /* of the function, as it was written */
     struct record before;              /* put back if the new version does not start; name "" if there was none */
@@ -170,8 +173,9 @@ struct instance {
     char name[64];
     uint64_t hash_seed;
     struct loop *loop;
-    struct control *control;
-    struct broker *broker; /* the control thread's while jobs run */
+    struct control *control, *builders;   /* builders: builds and deploys, which may take long */
+    struct broker *broker, *build_broker; /* of these threads while jobs run */
+    struct records *records;              /* records.c's own; the control thread's while a job runs */
     struct bus *bus;
     struct rpc_server *rpc;
     struct http_server *http;
@@ -186,14 +190,14 @@ struct instance {
     struct effects *effects;
     struct input *queue; /* ring */
     uint32_t queue_head, queue_count;
-    bool stepping, link_fed, down_told, provisioning, refreshing, refresh_again, sweeping, refreshed, ready, draining,
-        stopped;
+    bool stepping, link_fed, down_told, provisioning, sampling, refreshing, refresh_again, refresh_force, sweeping,
+        refreshed, ready, draining, stopped;
     uint64_t stopped_ns;
     int exit_code;
-    uint64_t config_sequence_seen, ticks;
-    uint64_t config_unread_told; /* of the records that can't be read, the newest that the log tells of */
-    uint64_t config_clash_told;  /* the same of those that claim a name of another language's function */
-    uint64_t sweep_until;        /* last sequence of the queue at the newest connection; 0: nothing to sweep */
+    uint64_t ticks;
+    uint64_t config_full_told;  /* of the records that the core has no room for, the newest that the log tells of */
+    uint64_t config_clash_told; /* of the records that claim a name of another language's, the newest told of */
+    uint64_t sweep_until;       /* last sequence of the queue at the newest connection; 0: nothing to sweep */
     struct call_side *calls, *calls_by_rpc;
     struct pending *pending_calls, *pending_deliveries;
     const struct row *setting; /* the row that is being told to the core */
@@ -205,13 +209,16 @@ struct instance {
     struct worker_side *workers;
     char (*ran)[SERVE_VERSION_BYTES]; /* by row of the core's deliveries: the version that ran it last */
     struct change_wait *waits;        /* SERVE_WAITS_MAX */
+    uint32_t waits_reserved;          /* for callers whose change is being made */
     uint64_t registry_due_ns;         /* when others are told what changed here; 0: nothing did */
-    uint64_t registry_told_ns, status_events;
+    uint64_t registry_told_ns, registry_twin_ns, status_events;
+    bool registry_checking, registry_checked;
     int64_t started_unix_ms;
     uint32_t closing_checks; /* jobs under way that look whether a function may go */
     bool serves[BUILD_LANGUAGE_COUNT];
     char nats_url[256], nats_shown[256]; /* shown: without user and password, for logs and the ports file */
-    char answer_prefix[128];             /* _INBOX.stead.<instance>.answer. */
+    uint32_t run;                        /* random; tells this process from others of its name */
+    char inbox[96], answer_prefix[128];  /* _INBOX.stead.<instance>.<run>, and with .answer. behind it */
     char sdk_directory[1024], cache_directory[1024], source_directory[1024];
 };
 
@@ -290,10 +297,15 @@ struct function_side *function_named(struct instance *instance, const char *row)
 bool function_routes(const struct instance *instance, const char *name, const char *version);
 /* The place of an alias of the function; "" is `live`; ALIAS_UNKNOWN. */
 uint8_t functions_alias(struct instance *instance, struct bytes name, struct bytes alias);
-/* A version that was built here already, so that the core's build of it ends at once; takes `build`. */
-void functions_keep_build(struct instance *instance, const struct record *record, struct build_result *build);
-/* The program of that version, or NULL. */
-const struct program *function_program(const struct function_side *side, const char *version);
+/* Rows that are free in the core, and what a caller is told if there are not enough. */
+uint32_t functions_free(const struct instance *instance);
+#define FUNCTIONS_FULL_TEXT                                                                                            \
+    "no room for another function, version or alias: an instance has 1024 rows, one for each function and one for "    \
+    "each further version that an alias names; remove what is not used"
+/* If that version failed in the row, it is tried again with the next reconciliation. */
+void functions_again(struct instance *instance, const char *row, const char *version);
+/* Why it is in its state, and what serves if the version that is to serve does not. */
+void functions_message(const struct function_side *side, char *ret_text, size_t size);
 void functions_built(struct instance *instance, uint64_t operation, const struct record *record,
                      struct build_result *build, enum reason reason);
 /* Makes the core's rows what `rows` says: all of them, functions before their routes. */
@@ -304,6 +316,16 @@ void functions_perform_consumer(struct instance *instance, const struct effect *
 void functions_forget(struct instance *instance, struct handle handle);
 void functions_stop(struct instance *instance); /* frees what they hold */
 bool functions_settled(const struct instance *instance);
+/* programs.c: takes `build`; NULL if memory is short */
+struct program *program_make(const struct record *record, struct build_result *build);
+void program_add(struct function_side *side, struct program *program); /* takes it; NULL is fine */
+void programs_free(struct program *program);                           /* and all behind it */
+/* A version that was built here already, so that the core's build of it ends at once; takes `build`. */
+void functions_keep_build(struct instance *instance, const struct record *record, struct build_result *build);
+void program_use_kept(struct instance *instance, struct function_side *side);
+/* The program of that version, or NULL. */
+const struct program *function_program(const struct function_side *side, const char *version);
+
 /* record.c: records in the broker's buckets */
 /* True if it is one of schema 1, whole and right, and the one that belongs at this key of its bucket. */
 bool record_parse_function(const char *key, struct bytes json, struct record *ret_record);
@@ -322,6 +344,8 @@ void record_row(const struct record *record, size_t alias, size_t route, char re
 struct record_alias *record_alias(struct record *record, const char *name);
 /* Takes over what belongs to a version; aliases and all that is the function's stays. */
 void record_adopt_version(struct record *record, const struct record *version);
+/* How many rows of the core it takes. */
+uint32_t record_rows(const struct record *record);
 
 /* admin.c: the admin service */
 void admin_request(struct instance *instance, const struct rpc_request *request);
@@ -334,8 +358,11 @@ void admin_answer_record(struct instance *instance, uint64_t rpc_id, const struc
 /* The function that the request names; NULL, and answered, if there is none. */
 struct function_side *admin_find(struct instance *instance, const struct rpc_request *request);
 
-/* waits.c: callers who wait for a change; false (and answered) if too many do */
-bool wait_begin(struct instance *instance, const struct change_wait *wait);
+/* waits.c: callers who wait for a change. A place is reserved first: false, and answered, if there is none. */
+bool wait_reserve(struct instance *instance, uint64_t rpc_id);
+void wait_release(struct instance *instance);
+void wait_begin(struct instance *instance, const struct change_wait *wait); /* after the release, in the same turn */
+void wait_refused(struct instance *instance, const struct row *row);        /* the core has no room for the row */
 void wait_check(struct instance *instance);                 /* something changed: answers those who need wait no more */
 void wait_gone(struct instance *instance, uint64_t rpc_id); /* the caller is */
 
@@ -349,6 +376,8 @@ bool removal_tick(struct instance *instance); /* looks after functions that are 
 /* registry.c: what others know of this instance */
 void registry_changed(struct instance *instance); /* soon told */
 void registry_tick(struct instance *instance);
+/* Whether an instance's record says that it goes by that revision of the function's record, or admits no call of it. */
+bool registry_knows(struct bytes value, const struct record *record);
 
 /* lifecycle.c: events on function.status.<instance>. A process is registered, initialising, ready, active,
  * unregistered and shut down, in this order; what is left out is told before what follows it. */
@@ -372,6 +401,8 @@ void rollout_instances(struct instance *instance, const struct rpc_request *requ
 /* provision.c: the link and what must exist on the broker */
 void provision_start(struct instance *instance);
 void provision_sample_clock(struct instance *instance);
+/* Something that must exist seems to be gone: makes it anew if so, and says so. */
+void provision_check(struct instance *instance);
 
 /* workers.c */
 void workers_perform_start(struct instance *instance, const struct effect *effect);

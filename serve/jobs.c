@@ -1,4 +1,4 @@
-/* The jobs of the control thread that the core asks for: builds, consumers, records. */
+/* The jobs that the core asks for: builds, on a thread of their own since they may take long, and consumers. */
 #include "serve/jobs.h"
 
 #include "adapters/archive/archive.h"
@@ -8,18 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct broker *jobs_broker(struct instance *instance, struct broker_error *error)
+static struct broker *broker_open(const struct instance *instance, const char *name, struct broker **broker,
+                                  struct broker_error *error)
 {
-    if (instance->broker == NULL) {
+    if (*broker == NULL) {
         struct endpoint endpoint = { .urls = instance->nats_url,
-                                     .name = "stead-control",
+                                     .name = name,
                                      .credentials_file = instance->config->nats_credentials,
                                      .tls_ca_file = instance->config->nats_tls_ca,
                                      .tls_certificate_file = instance->config->nats_tls_certificate,
                                      .tls_key_file = instance->config->nats_tls_key };
-        instance->broker = broker_connect(&endpoint, 0, error);
+        *broker = broker_connect(&endpoint, 0, error);
     }
-    return instance->broker;
+    return *broker;
+}
+
+struct broker *jobs_broker(struct instance *instance, struct broker_error *error)
+{
+    return broker_open(instance, "stead-control", &instance->broker, error);
+}
+
+struct broker *jobs_build_broker(struct instance *instance, struct broker_error *error)
+{
+    return broker_open(instance, "stead-builds", &instance->build_broker, error);
 }
 
 void jobs_object_name(const struct record *record, char ret_name[128])
@@ -104,7 +115,7 @@ static void build_run(void *argument)
     struct build_job *job = argument;
     struct broker_error error;
     struct broker_object object;
-    struct broker *broker = jobs_broker(job->instance, &error);
+    struct broker *broker = jobs_build_broker(job->instance, &error);
     uint8_t *content = NULL;
     char name[128];
     jobs_object_name(&job->record, name);
@@ -136,7 +147,7 @@ void jobs_build(struct instance *instance, uint64_t operation, const struct reco
     if (job != NULL) {
         *job = (struct build_job){ .instance = instance, .operation = operation, .record = *record };
     }
-    if (job == NULL || !control_submit(instance->control, build_run, build_done, job)) {
+    if (job == NULL || !control_submit(instance->builders, build_run, build_done, job)) {
         struct build_result none = { .message = "too many jobs are waiting on this instance" };
         functions_built(instance, operation, record, &none, REASON_RUNTIME_UNAVAILABLE);
         free(job);
@@ -194,167 +205,6 @@ void jobs_consumer(struct instance *instance, uint64_t operation, uint32_t epoch
     memcpy(job->language, record->language, sizeof job->language);
     memcpy(job->name, record->name, sizeof job->name);
     if (!control_submit(instance->control, consumer_run, consumer_done, job)) {
-        free(job);
-    }
-}
-
-/* -- records ------------------------------------------------------------------------------------------------------- */
-
-struct records_job {
-    struct instance *instance;
-    bool force, changed, good;
-    uint64_t sequence_seen, sequence, unread_told, unread;
-    struct row *list; /* functions first, then their routes */
-    size_t count, capacity;
-    struct broker_error error;
-};
-
-static struct row *row_add(struct records_job *job)
-{
-    if (job->count == job->capacity) {
-        size_t capacity = job->capacity == 0 ? 16 : job->capacity * 2;
-        struct row *grown = realloc(job->list, capacity * sizeof *grown);
-        if (grown == NULL) {
-            job->good = false;
-            return NULL;
-        }
-        job->list = grown;
-        job->capacity = capacity;
-    }
-    struct row *row = &job->list[job->count++];
-    *row = (struct row){ .weight = 100 };
-    return row;
-}
-
-/* Whoever can't read a record leaves it alone, and says so once: all are read again whenever one of them changes. */
-static void record_unread(struct records_job *job, const char *key, struct bytes value, uint64_t revision)
-{
-    if (revision > job->unread_told) {
-        log_warn("system.config",
-                 "a record of a function is damaged or of a newer Stead; it is left alone and not served here",
-                 LOG_TEXT("key", key), LOG_U64("schema", record_schema(value)));
-    }
-    job->unread = revision > job->unread ? revision : job->unread;
-}
-
-static void record_entry(void *owner, const char *key, struct bytes value, uint64_t revision)
-{
-    struct records_job *job = owner;
-    struct record record;
-    if (!record_parse_function(key, value, &record)) {
-        record_unread(job, key, value, revision);
-        return;
-    }
-    struct row *row = row_add(job);
-    if (row != NULL) {
-        record.revision = revision;
-        row->record = record;
-        record_row(&record, 0, 0, row->text);
-    }
-}
-
-static bool version_read(struct records_job *job, struct broker *broker, const struct record *function,
-                         const char *version, struct record *ret_record)
-{
-    char key[SERVE_ROW_BYTES];
-    uint8_t *value = NULL;
-    size_t length = 0;
-    uint64_t revision;
-    record_version_key(function, version, key);
-    enum broker_status status =
-        broker_kv_get(broker, BROKER_BUCKET_VERSIONS, key, &value, &length, &revision, &job->error);
-    bool good = status == BROKER_OK && record_parse_version(key, (struct bytes){ value, length }, ret_record);
-    free(value);
-    if (status != BROKER_OK && status != BROKER_NOT_FOUND) {
-        job->good = false; /* It may be there: read all of it again. */
-    } else if (!good) {
-        log_warn("system.config", "an alias names a version that is not stored; its share stays with the others",
-                 LOG_TEXT("version", key));
-    }
-    return good;
-}
-
-/* A row for each version but the first live one that an alias of the function divides its requests among. */
-static void routes_add(struct records_job *job, struct broker *broker, size_t function)
-{
-    struct record record = job->list[function].record, version;
-    for (size_t alias = 0; alias < SERVE_ALIASES_MAX && job->good; alias++) {
-        for (size_t i = alias == 0 ? 1 : 0; i < record.aliases[alias].count; i++) {
-            const struct record_route *route = &record.aliases[alias].routes[i];
-            struct row *row = version_read(job, broker, &record, route->version, &version) ? row_add(job) : NULL;
-            if (row == NULL) {
-                continue;
-            }
-            row->alias = (uint8_t)alias;
-            row->place = (uint8_t)i;
-            row->weight = (uint8_t)route->weight;
-            row->record = record;
-            record_adopt_version(&row->record, &version);
-            record_row(&record, alias, i, row->text);
-        }
-    }
-}
-
-static void records_run(void *argument)
-{
-    struct records_job *job = argument;
-    struct broker_stream stream;
-    struct broker *broker = jobs_broker(job->instance, &job->error);
-    if (broker == NULL || broker_stream_info(broker, "KV_" BROKER_BUCKET_CONFIG, &stream, &job->error) != BROKER_OK) {
-        return;
-    }
-    job->good = true;
-    job->sequence = stream.last_sequence;
-    job->changed = job->force || stream.last_sequence != job->sequence_seen;
-    if (job->changed) {
-        job->good =
-            broker_kv_each(broker, BROKER_BUCKET_CONFIG, record_entry, job, &job->error) == BROKER_OK && job->good;
-    }
-    size_t functions = job->count;
-    for (size_t i = 0; job->changed && job->good && i < functions; i++) {
-        routes_add(job, broker, i);
-    }
-}
-
-static void records_done(void *argument, bool cancelled)
-{
-    struct records_job *job = argument;
-    struct instance *instance = job->instance;
-    instance->refreshing = false;
-    if (!cancelled && job->good) {
-        instance->config_sequence_seen = job->sequence;
-        instance->config_unread_told = job->changed ? job->unread : instance->config_unread_told;
-        if (job->changed) {
-            functions_reconcile(instance, job->list, job->count);
-        }
-        instance->refreshed = true;
-    } else if (!cancelled) {
-        log_debug("system.config", "records could not be read", LOG_TEXT("error", job->error.text));
-    }
-    if (!cancelled && instance->refresh_again) {
-        instance->refresh_again = false;
-        jobs_records(instance, false);
-    }
-    free(job->list);
-    free(job);
-}
-
-void jobs_records(struct instance *instance, bool force)
-{
-    if (instance->refreshing) {
-        instance->refresh_again = true;
-        return;
-    }
-    struct records_job *job = calloc(1, sizeof *job);
-    if (job == NULL) {
-        return;
-    }
-    *job = (struct records_job){ .instance = instance,
-                                 .force = force,
-                                 .sequence_seen = instance->config_sequence_seen,
-                                 .unread_told = instance->config_unread_told };
-    instance->refreshing = control_submit(instance->control, records_run, records_done, job);
-    if (!instance->refreshing) {
         free(job);
     }
 }

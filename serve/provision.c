@@ -1,5 +1,6 @@
 /* What must be true before the core hears that the link is up: streams and buckets exist on the broker, and its clock
- * was sampled. Done again on each new connection, since the broker may be another one. */
+ * was sampled. Done again on each new connection, since the broker may be another one. While the link is up, each
+ * sample of the clock is also a look whether they are all still there. */
 #include "serve/jobs.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@ enum { RETRY_NS = 1000000000 };
 struct provision_job {
     struct instance *instance;
     uint32_t epoch;
-    bool clock_only, clock_good;
+    bool clock_only, clock_good, lost;
     enum broker_status status;
     struct broker_stream stream;
     struct broker_clock clock;
@@ -30,6 +31,27 @@ static void report(void *owner, enum broker_report kind, const char *text)
     } else {
         log_info("nats.storage", "broker changed", LOG_TEXT("what", text));
     }
+}
+
+/* Somebody deleted it while we use it. */
+static bool anything_lost(struct broker *broker)
+{
+    static const char *const names[] = {
+        BROKER_STREAM_REQUESTS,        BROKER_STREAM_RESULTS,        BROKER_STREAM_DEAD,
+        "KV_" BROKER_BUCKET_CONFIG,    "KV_" BROKER_BUCKET_VERSIONS, "KV_" BROKER_BUCKET_ATTEMPTS,
+        "KV_" BROKER_BUCKET_INSTANCES, "OBJ_" BROKER_BUCKET_CODE
+    };
+    bool lost = false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct broker_stream stream;
+        struct broker_error error;
+        if (broker_stream_info(broker, names[i], &stream, &error) == BROKER_NOT_FOUND) {
+            lost = true;
+            log_error("nats.storage", "the broker lost a stream or bucket, and what it held; it is made anew, empty",
+                      LOG_TEXT("stream", names[i]));
+        }
+    }
+    return lost;
 }
 
 static void provision_run(void *argument)
@@ -57,10 +79,11 @@ static void provision_run(void *argument)
         return;
     }
     job->status = BROKER_OK;
-    if (!job->clock_only) {
+    job->lost = job->clock_only && anything_lost(broker);
+    if (!job->clock_only || job->lost) {
         job->status = broker_provision(broker, &provision, report, NULL, &job->error);
     }
-    if (!job->clock_only && job->status == BROKER_OK) {
+    if ((!job->clock_only || job->lost) && job->status == BROKER_OK) {
         job->status = broker_stream_info(broker, BROKER_STREAM_REQUESTS, &job->stream, &job->error);
     }
     job->clock_good = job->status == BROKER_OK &&
@@ -71,10 +94,17 @@ static void provision_feed(struct instance *instance, const struct provision_job
 {
     if (!job->clock_only) {
         instance->link_fed = true;
+        instance->registry_due_ns = loop_now_ns();
         instance->stream_created_ns = job->stream.created_wall_ns;
         instance->sweep_until = job->stream.last_sequence;
         struct input up = instance_input(instance, INPUT_LINK_UP);
         instance_feed(instance, &up);
+        registry_tick(instance); /* Whoever waits for all instances shall know of this one before it serves. */
+        jobs_records(instance, true);
+    }
+    if (job->lost) {
+        instance->stream_created_ns = job->stream.created_wall_ns;
+        registry_changed(instance);
         jobs_records(instance, true);
     }
     if (job->clock_good && instance->link_fed) {
@@ -89,7 +119,9 @@ static void provision_done(void *argument, bool cancelled)
 {
     struct provision_job *job = argument;
     struct instance *instance = job->instance;
-    if (!job->clock_only) {
+    if (job->clock_only) {
+        instance->sampling = false;
+    } else {
         instance->provisioning = false;
     }
     bool current = bus_up(instance->bus) && bus_epoch(instance->bus) == job->epoch;
@@ -113,7 +145,9 @@ static void provision_submit(struct instance *instance, bool clock_only)
     *job = (struct provision_job){ .instance = instance, .epoch = bus_epoch(instance->bus), .clock_only = clock_only };
     if (!control_submit(instance->control, provision_run, provision_done, job)) {
         free(job);
-    } else if (!clock_only) {
+    } else if (clock_only) {
+        instance->sampling = true;
+    } else {
         instance->provisioning = true;
     }
 }
@@ -127,7 +161,12 @@ void provision_start(struct instance *instance)
 
 void provision_sample_clock(struct instance *instance)
 {
-    if (instance->link_fed) {
+    if (instance->link_fed && !instance->sampling) {
         provision_submit(instance, true);
     }
+}
+
+void provision_check(struct instance *instance)
+{
+    provision_sample_clock(instance);
 }

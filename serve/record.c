@@ -282,6 +282,16 @@ void record_adopt_version(struct record *record, const struct record *version)
     *record = adopted;
 }
 
+uint32_t record_rows(const struct record *record)
+{
+    uint32_t rows = record->name[0] == '\0' ? 0 : 1;
+    for (int place = 0; place < SERVE_ALIASES_MAX; place++) {
+        uint32_t count = record->aliases[place].count;
+        rows += place == 0 && count > 0 ? count - 1 : count; /* The first live one has the function's own. */
+    }
+    return rows;
+}
+
 /* -- names --------------------------------------------------------------------------------------------------------- */
 
 void record_key(const struct record *record, char ret_key[SERVE_KEY_BYTES])

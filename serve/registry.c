@@ -4,7 +4,7 @@
  *
  * A function's entry says which revision of its record is in force here, and how many calls still run on versions that
  * no alias names any more. Writing is a publish that nobody waits for: a lost one is made up for by the next. */
-#include "serve/instance.h"
+#include "serve/jobs.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -12,8 +12,10 @@
 #include <string.h>
 
 enum { REGISTRY_SCHEMA = 1 };
-#define SOON_NS  UINT64_C(30000000)
-#define AGAIN_NS UINT64_C(5000000000)
+#define SOON_NS      UINT64_C(30000000)
+#define AGAIN_NS     UINT64_C(5000000000)
+#define CHECK_NS     UINT64_C(3500000000)
+#define TWIN_TOLD_NS UINT64_C(60000000000)
 
 void registry_changed(struct instance *instance)
 {
@@ -62,7 +64,7 @@ static void function_add(const struct instance *instance, cJSON *functions, cons
     cJSON_AddStringToObject(entry, "state", function_state_name(row->state));
     if (row->message[0] != '\0') {
         char text[200];
-        snprintf(text, sizeof text, "%.199s", row->message);
+        functions_message(row, text, sizeof text);
         cJSON_AddStringToObject(entry, "message", text);
     }
     if (outdated > 0) {
@@ -79,6 +81,7 @@ static cJSON *registry_print(const struct instance *instance)
     cJSON_AddStringToObject(json, "instance", instance->name);
     cJSON_AddStringToObject(json, "state", instance_state_name(view.instance));
     cJSON_AddNumberToObject(json, "startedUnixMs", (double)instance->started_unix_ms);
+    cJSON_AddNumberToObject(json, "run", instance->run);
     cJSON_AddStringToObject(json, "version", STEAD_VERSION);
     cJSON_AddNumberToObject(json, "slots", (double)instance->config->service_slots);
     cJSON_AddNumberToObject(json, "running", view.running);
@@ -124,16 +127,95 @@ static void registry_write(struct instance *instance)
     cJSON_free(text);
 }
 
+bool registry_knows(struct bytes value, const struct record *record)
+{
+    cJSON *json = cJSON_ParseWithLength((const char *)value.at, value.length);
+    const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "state"));
+    const cJSON *functions = cJSON_GetObjectItemCaseSensitive(json, "functions");
+    const cJSON *entry = cJSON_GetObjectItemCaseSensitive(functions, record->name);
+    const cJSON *revision = cJSON_GetObjectItemCaseSensitive(entry, "revision");
+    bool leaving = state != NULL && strcmp(state, "SHUTTING_DOWN") == 0;
+    bool knows = leaving || !cJSON_IsNumber(revision) || revision->valuedouble >= (double)record->revision;
+    cJSON_Delete(json);
+    return knows;
+}
+
+/* -- another instance of the same name ----------------------------------------------------------------------------- */
+
+struct twin_job {
+    struct instance *instance;
+    char name[64];
+    uint32_t run;
+    bool twin;
+};
+
+/* What we wrote is replaced by whoever writes under the same name: others are gone, or they are still at it. */
+static void twin_run(void *argument)
+{
+    struct twin_job *job = argument;
+    struct broker_error error;
+    struct broker *broker = jobs_broker(job->instance, &error);
+    char key[80];
+    uint8_t *value = NULL;
+    size_t length = 0;
+    uint64_t revision;
+    snprintf(key, sizeof key, "state.%s", job->name);
+    if (broker != NULL &&
+        broker_kv_get(broker, BROKER_BUCKET_INSTANCES, key, &value, &length, &revision, &error) == BROKER_OK) {
+        cJSON *json = cJSON_ParseWithLength((const char *)value, length);
+        const cJSON *run = cJSON_GetObjectItemCaseSensitive(json, "run");
+        job->twin = !cJSON_IsNumber(run) || run->valuedouble != (double)job->run;
+        cJSON_Delete(json);
+    }
+    free(value);
+}
+
+static void twin_done(void *argument, bool cancelled)
+{
+    struct twin_job *job = argument;
+    struct instance *instance = job->instance;
+    instance->registry_checking = false;
+    bool told = instance->registry_twin_ns != 0 && loop_now_ns() - instance->registry_twin_ns < TWIN_TOLD_NS;
+    if (!cancelled && job->twin && !told) {
+        instance->registry_twin_ns = loop_now_ns();
+        log_error(
+            "system.service",
+            "another instance has the same name: nobody can tell them apart, and rollouts count them as one; give "
+            "each a service.name of its own, or none",
+            LOG_TEXT("name", instance->name));
+    }
+    free(job);
+}
+
+static void twin_check(struct instance *instance)
+{
+    struct twin_job *job = instance->registry_checking ? NULL : calloc(1, sizeof *job);
+    if (job != NULL) {
+        *job = (struct twin_job){ .instance = instance, .run = instance->run };
+        memcpy(job->name, instance->name, sizeof job->name);
+        instance->registry_checking = control_submit(instance->control, twin_run, twin_done, job);
+        if (!instance->registry_checking) {
+            free(job);
+        }
+    }
+}
+
+/* Shortly before it writes again, an instance looks whether another did: both write every few seconds. */
 void registry_tick(struct instance *instance)
 {
     uint64_t now = loop_now_ns();
     bool due = instance->registry_due_ns != 0 && instance->registry_due_ns <= now;
-    if (instance->link_fed && (due || now - instance->registry_told_ns >= AGAIN_NS)) {
+    bool again = now - instance->registry_told_ns >= AGAIN_NS;
+    if (instance->link_fed && (due || again)) {
         instance->registry_told_ns = now;
         instance->registry_due_ns = 0;
+        instance->registry_checked = false;
         registry_write(instance);
         if (any_outdated(instance)) {
             registry_changed(instance); /* Nothing else tells when the last of them has ended. */
         }
+    } else if (instance->link_fed && !instance->registry_checked && now - instance->registry_told_ns >= CHECK_NS) {
+        instance->registry_checked = true;
+        twin_check(instance);
     }
 }

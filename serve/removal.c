@@ -1,7 +1,10 @@
 /* Removes functions. The record is marked as closing first, so that every instance refuses new calls while those that
- * are queued still run, or, if the operator wants it now, end as failed. Whichever instance sees that nothing is
- * queued or running any more deletes the record, by compare-and-set; the others learn of it as of any change of the
- * record. */
+ * are queued still run, or, if the operator wants it now, end as failed. Whichever instance sees that all have heard of
+ * it, and that nothing is queued or running any more, deletes what was stored, and last the record, by compare-and-set;
+ * the others learn of it as of any change of the record.
+ *
+ * The record goes last, so that somebody finishes what a killed instance began, and so that nothing is deleted of a
+ * function that is deployed again under the same name. */
 #include "serve/jobs.h"
 #include "serve/versions.h"
 
@@ -16,8 +19,8 @@ struct removal_job {
     struct instance *instance;
     uint64_t rpc_id;
     struct record record;
-    bool now, deleted;
-    enum broker_status status;
+    bool now, good, gone;
+    struct record_refusal refusal;
     struct broker_error error;
 };
 
@@ -26,52 +29,31 @@ struct removal_job {
 static void mark_run(void *argument)
 {
     struct removal_job *job = argument;
-    char key[SERVE_KEY_BYTES];
-    uint8_t *value = NULL;
-    size_t length = 0;
     struct broker *broker = jobs_broker(job->instance, &job->error);
-    job->status = job->error.status;
-    if (broker == NULL) {
+    enum broker_status status = job->error.status;
+    if (broker != NULL) {
+        status = record_read(broker, &job->record, &job->error);
+    }
+    if (status != BROKER_OK) {
+        job->refusal = record_unread(status, &job->error);
         return;
     }
-    record_key(&job->record, key);
-    uint64_t revision = 0;
-    job->status = broker_kv_get(broker, BROKER_BUCKET_CONFIG, key, &value, &length, &revision, &job->error);
-    if (job->status == BROKER_OK && record_parse_function(key, (struct bytes){ value, length }, &job->record)) {
-        job->record.closing = job->now || job->record.closing == CLOSING_END ? CLOSING_END : CLOSING_DRAIN;
-        char *text = record_print(&job->record);
-        job->status = broker_kv_update(broker, BROKER_BUCKET_CONFIG, key, bytes_of(text), revision,
-                                       &job->record.revision, &job->error);
-        free(text);
-    }
-    free(value);
-}
-
-static void mark_refused(const struct removal_job *job)
-{
-    switch (job->status) {
-    case BROKER_NOT_FOUND:
-        admin_status(job->instance, job->rpc_id, RPC_STATUS_NOT_FOUND, "FUNCTION_NOT_FOUND",
-                     "no function of that name is deployed");
-        return;
-    case BROKER_CONFLICT:
-        admin_status(job->instance, job->rpc_id, RPC_STATUS_ABORTED, "CONCURRENT_DEPLOY",
-                     "somebody else changed this function just now; try again");
-        return;
-    default:
-        admin_status(job->instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "NATS_UNAVAILABLE", job->error.text);
-    }
+    job->record.closing = job->now || job->record.closing == CLOSING_END ? CLOSING_END : CLOSING_DRAIN;
+    status = record_write(broker, &job->record, job->record.revision, &job->error);
+    job->good = status == BROKER_OK;
+    job->refusal = record_refused(status, &job->error);
 }
 
 static void mark_done(void *argument, bool cancelled)
 {
     struct removal_job *job = argument;
     struct change_wait wait = { .rpc_id = job->rpc_id, .removal = true, .record = job->record };
+    wait_release(job->instance);
     if (cancelled) {
         admin_status(job->instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN",
                      "this instance is shutting down");
-    } else if (job->status != BROKER_OK) {
-        mark_refused(job);
+    } else if (!job->good) {
+        admin_status(job->instance, job->rpc_id, job->refusal.status, job->refusal.reason, job->refusal.text);
     } else {
         record_row(&job->record, 0, 0, wait.row);
         wait_begin(job->instance, &wait);
@@ -92,7 +74,12 @@ void removal_start(struct instance *instance, const struct rpc_request *request)
             .instance = instance, .rpc_id = request->id, .record = side->record, .now = request->now
         };
     }
+    if (!wait_reserve(instance, request->id)) {
+        free(job);
+        return;
+    }
     if (job == NULL || !control_submit(instance->control, mark_run, mark_done, job)) {
+        wait_release(instance);
         admin_status(instance, request->id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
                      "too many jobs wait; try again later");
         free(job);
@@ -101,12 +88,36 @@ void removal_start(struct instance *instance, const struct rpc_request *request)
 
 /* -- the end ------------------------------------------------------------------------------------------------------- */
 
-static void delete_all(struct removal_job *job, struct broker *broker)
+/* An instance that has not heard of it yet may admit calls. One that is gone for good is soon forgotten. */
+static void heard_entry(void *owner, const char *key, struct bytes value, uint64_t revision)
 {
-    struct broker_error ignored; /* What is left over costs space, nothing else. */
+    struct removal_job *job = owner;
+    (void)key;
+    (void)revision;
+    job->good = job->good && registry_knows(value, &job->record);
+}
+
+static bool all_heard(struct removal_job *job, struct broker *broker)
+{
+    job->good = true;
+    return broker_kv_each(broker, BROKER_BUCKET_INSTANCES, "state.*", heard_entry, job, &job->error) == BROKER_OK &&
+           job->good;
+}
+
+static bool nothing_left(struct removal_job *job, struct broker *broker)
+{
+    struct broker_consumer consumer;
+    return broker_consumer_ensure(broker, job->record.language, job->record.name,
+                                  job->instance->config->queue_ack_wait_ns, CONSUMER_ACK_PENDING_MAX, &consumer,
+                                  &job->error) == BROKER_OK &&
+           consumer.pending + consumer.ack_pending == 0;
+}
+
+static void versions_delete(struct removal_job *job, struct broker *broker)
+{
     struct record *list = NULL;
     size_t count = 0;
-    broker_consumer_delete(broker, job->record.language, job->record.name, &ignored);
+    struct broker_error ignored; /* What is left over costs space, nothing else. */
     if (versions_read(broker, &job->record, &list, &count, &ignored) == BROKER_OK) {
         for (size_t i = 0; i < count; i++) {
             version_delete(broker, &list[i]);
@@ -119,22 +130,22 @@ static void delete_all(struct removal_job *job, struct broker *broker)
 static void check_run(void *argument)
 {
     struct removal_job *job = argument;
-    struct broker_consumer consumer;
+    struct record now = job->record;
+    struct broker_error ignored;
     char key[SERVE_KEY_BYTES];
     struct broker *broker = jobs_broker(job->instance, &job->error);
-    if (broker == NULL) {
-        return;
-    }
-    job->status =
-        broker_consumer_ensure(broker, job->record.language, job->record.name, job->instance->config->queue_ack_wait_ns,
-                               CONSUMER_ACK_PENDING_MAX, &consumer, &job->error);
-    if (job->status != BROKER_OK || consumer.pending + consumer.ack_pending > 0) {
+    enum broker_status status = broker == NULL ? BROKER_UNREACHABLE : record_read(broker, &now, &job->error);
+    job->gone = status == BROKER_NOT_FOUND;
+    bool same = status == BROKER_OK && now.revision == job->record.revision;
+    if (!same || !all_heard(job, broker) || !nothing_left(job, broker)) {
         return;
     }
     record_key(&job->record, key);
-    job->deleted = broker_kv_delete(broker, BROKER_BUCKET_CONFIG, key, job->record.revision, &job->error) == BROKER_OK;
-    if (job->deleted) {
-        delete_all(job, broker);
+    versions_delete(job, broker);
+    job->gone = broker_kv_delete(broker, BROKER_BUCKET_CONFIG, key, now.revision, &job->error) == BROKER_OK ||
+                record_read(broker, &now, &job->error) == BROKER_NOT_FOUND;
+    if (job->gone) { /* Also if another instance was quicker: looking for what is left made the consumer anew. */
+        broker_consumer_delete(broker, job->record.language, job->record.name, &ignored);
     }
 }
 
@@ -142,7 +153,7 @@ static void check_done(void *argument, bool cancelled)
 {
     struct removal_job *job = argument;
     job->instance->closing_checks--;
-    if (!cancelled && job->deleted) {
+    if (!cancelled && job->gone) {
         jobs_records(job->instance, true);
     }
     free(job);

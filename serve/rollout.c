@@ -1,6 +1,7 @@
 /* What this instance knows of all of them: the records that they keep in function-instances (registry.c), read when
  * somebody asks. An instance whose record is gone has not written for a while and does not count. */
 #include "serve/jobs.h"
+#include "serve/versions.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ struct rollout_job {
     uint64_t rpc_id;
     struct record record;
     char name[SERVE_NAME_BYTES]; /* "": no function, the instances themselves */
+    bool listing;                /* the function's record was read, if any was wanted */
     struct seen *list;
     size_t count;
     enum broker_status status;
@@ -95,32 +97,17 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct seen *)a)->name, ((const struct seen *)b)->name);
 }
 
-static enum broker_status function_read(struct rollout_job *job, struct broker *broker)
-{
-    char key[SERVE_KEY_BYTES];
-    uint8_t *value = NULL;
-    size_t length = 0;
-    uint64_t revision = 0;
-    record_key(&job->record, key);
-    enum broker_status status =
-        broker_kv_get(broker, BROKER_BUCKET_CONFIG, key, &value, &length, &revision, &job->error);
-    if (status == BROKER_OK && record_parse_function(key, (struct bytes){ value, length }, &job->record)) {
-        job->record.revision = revision;
-    }
-    free(value);
-    return status;
-}
-
 static void rollout_run(void *argument)
 {
     struct rollout_job *job = argument;
     struct broker *broker = jobs_broker(job->instance, &job->error);
     job->status = broker == NULL ? job->error.status : BROKER_OK;
     if (broker != NULL && job->name[0] != '\0') {
-        job->status = function_read(job, broker);
+        job->status = record_read(broker, &job->record, &job->error);
     }
-    if (job->status == BROKER_OK) {
-        job->status = broker_kv_each(broker, BROKER_BUCKET_INSTANCES, instance_entry, job, &job->error);
+    job->listing = job->status == BROKER_OK;
+    if (job->listing) {
+        job->status = broker_kv_each(broker, BROKER_BUCKET_INSTANCES, "state.*", instance_entry, job, &job->error);
         qsort(job->list, job->count, sizeof *job->list, by_name);
     }
 }
@@ -189,10 +176,11 @@ static void rollout_done(void *argument, bool cancelled)
     if (cancelled) {
         admin_status(job->instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN",
                      "this instance is shutting down");
-    } else if (job->status == BROKER_NOT_FOUND) {
-        admin_status(job->instance, job->rpc_id, RPC_STATUS_NOT_FOUND, "FUNCTION_NOT_FOUND",
-                     "no function of that name is deployed");
+    } else if (job->status != BROKER_OK && (!job->listing || job->status != BROKER_NOT_FOUND)) {
+        struct record_refusal refusal = record_unread(job->status, &job->error);
+        admin_status(job->instance, job->rpc_id, refusal.status, refusal.reason, refusal.text);
     } else if (job->status != BROKER_OK) {
+        provision_check(job->instance); /* The bucket of the instances is gone. */
         admin_status(job->instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "NATS_UNAVAILABLE", job->error.text);
     } else if (job->name[0] == '\0') {
         answer_instances(job);

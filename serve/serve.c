@@ -188,12 +188,11 @@ static bool rpc_start(struct instance *instance, char *ret_error, size_t error_s
 
 static bool bus_start(struct instance *instance, char *ret_error, size_t error_size)
 {
-    char inbox[96], answers[160];
-    snprintf(inbox, sizeof inbox, "_INBOX.stead.%s", instance->name);
+    char answers[160];
     snprintf(answers, sizeof answers, "%s*", instance->answer_prefix);
     struct bus_options options = { .endpoint = { .urls = instance->nats_url,
                                                  .name = instance->config->nats_name,
-                                                 .inbox_prefix = inbox,
+                                                 .inbox_prefix = instance->inbox,
                                                  .credentials_file = instance->config->nats_credentials,
                                                  .tls_ca_file = instance->config->nats_tls_ca,
                                                  .tls_certificate_file = instance->config->nats_tls_certificate,
@@ -247,7 +246,8 @@ static int instance_start(struct instance *instance)
         status_start(instance, error, sizeof error) && reload_start(instance) &&
         rpc_start(instance, error, sizeof error)) {
         instance->control = control_start(instance->loop, "control");
-        if (instance->control != NULL && bus_start(instance, error, sizeof error)) {
+        instance->builders = control_start(instance->loop, "builds");
+        if (instance->control != NULL && instance->builders != NULL && bus_start(instance, error, sizeof error)) {
             signals_start(instance);
             loop_timer_arm(instance->tick, TICK_NS);
             return 0;
@@ -259,10 +259,12 @@ static int instance_start(struct instance *instance)
 
 static void instance_stop(struct instance *instance)
 {
-    if (instance->control != NULL) {
-        control_stop(instance->control);
-        broker_close(instance->broker);
-    }
+    control_stop(instance->control);
+    instance->control = NULL; /* What builds end with may want to submit to it. */
+    control_stop(instance->builders);
+    broker_close(instance->build_broker);
+    broker_close(instance->broker);
+    records_free(instance->records);
     rpc_server_stop(instance->rpc, CLOSING_GRACE_NS);
     plugin_host_free(instance->plugins);
     if (instance->bus != NULL) {

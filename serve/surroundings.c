@@ -36,7 +36,12 @@ void surroundings_name(struct instance *instance)
     } else if (getrandom(&random, sizeof random, 0) == sizeof random) {
         snprintf(instance->name, sizeof instance->name, "s%012llx", (unsigned long long)(random >> 16));
     }
-    snprintf(instance->answer_prefix, sizeof instance->answer_prefix, "_INBOX.stead.%s.answer.", instance->name);
+    /* What is on its way to another run of this name, or to a twin, is not for us: operations are numbers that repeat. */
+    if (getrandom(&instance->run, sizeof instance->run, 0) != sizeof instance->run) {
+        instance->run = (uint32_t)instance->started_unix_ms;
+    }
+    snprintf(instance->inbox, sizeof instance->inbox, "_INBOX.stead.%s.%08x", instance->name, instance->run);
+    snprintf(instance->answer_prefix, sizeof instance->answer_prefix, "%s.answer.", instance->inbox);
     snprintf(instance->nats_url, sizeof instance->nats_url, "%s", instance->config->nats_url);
     url_redact(instance->nats_url, instance->nats_shown);
 }

@@ -78,7 +78,9 @@ enum broker_status versions_read(struct broker *broker, const struct record *fun
         snprintf(error->text, sizeof error->text, "out of memory");
         return BROKER_NO_MEMORY;
     }
-    enum broker_status status = broker_kv_each(broker, BROKER_BUCKET_VERSIONS, list_entry, &job, error);
+    char pattern[SERVE_ROW_BYTES];
+    record_version_key(function, "*", pattern);
+    enum broker_status status = broker_kv_each(broker, BROKER_BUCKET_VERSIONS, pattern, list_entry, &job, error);
     if (status != BROKER_OK) {
         free(job.list);
         return status;

@@ -4,6 +4,23 @@
 
 #include "serve/instance.h"
 
+/* What a caller is told. */
+struct record_refusal {
+    enum rpc_status status;
+    const char *reason;
+    char text[600];
+};
+
+/* record_write.c, of function-config. Reads the record that has this one's language and name; BROKER_CORRUPT: nobody
+ * here can read it, and *record is as it was. */
+enum broker_status record_read(struct broker *broker, struct record *record, struct broker_error *error);
+struct record_refusal record_unread(enum broker_status status, const struct broker_error *error);
+/* Only if the stored one has the revision `before` (0: there is none); BROKER_CONFLICT otherwise. Sets the revision of
+ * *record. BROKER_TIMEOUT: after some seconds it is still not known whether it was written. */
+enum broker_status record_write(struct broker *broker, struct record *record, uint64_t before,
+                                struct broker_error *error);
+struct record_refusal record_refused(enum broker_status status, const struct broker_error *error);
+
 /* versions.c; BROKER_CORRUPT if the record is none. */
 enum broker_status version_read(struct broker *broker, const struct record *function, const char *version,
                                 struct record *ret_version, struct broker_error *error);

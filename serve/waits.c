@@ -2,32 +2,66 @@
  * for is looked up in the side table each time something changed, so it does not matter in which order the news come:
  * the record that they wrote, the core's word about it, another record by somebody else.
  *
- * A version that does not come up here is taken back, if the caller deployed it just now and nobody wrote since. */
+ * A place is reserved before anything is changed, so that whoever changes something can be told how it went.
+ *
+ * A version that does not come up here is taken back, if it was deployed here just now: also if the caller went away
+ * meanwhile, and also if another deploy came in between, failed too, and was taken back to this one. What else changed
+ * in the record since is left alone. */
 #include "serve/jobs.h"
+#include "serve/versions.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool wait_begin(struct instance *instance, const struct change_wait *wait)
+/* So long it is watched whether what replaced a version is taken back. */
+#define REPLACED_NS UINT64_C(120000000000)
+
+bool wait_reserve(struct instance *instance, uint64_t rpc_id)
 {
+    uint32_t taken = instance->waits_reserved;
     for (uint32_t i = 0; i < SERVE_WAITS_MAX; i++) {
-        if (!instance->waits[i].used) {
-            instance->waits[i] = *wait;
-            instance->waits[i].used = true;
-            return true;
-        }
+        taken += instance->waits[i].used && !instance->waits[i].silent;
     }
-    admin_status(instance, wait->rpc_id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
-                 "stored, but too many callers wait on this instance to tell how it went; ask by `stead function get`");
+    if (taken < SERVE_WAITS_MAX) {
+        instance->waits_reserved++;
+        return true;
+    }
+    admin_status(instance, rpc_id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
+                 "too many callers wait for changes on this instance; nothing was changed, try again later");
     return false;
+}
+
+void wait_release(struct instance *instance)
+{
+    ASSERT(instance->waits_reserved > 0);
+    instance->waits_reserved--;
+}
+
+void wait_begin(struct instance *instance, const struct change_wait *wait)
+{
+    struct change_wait *place = NULL;
+    for (uint32_t i = 0; i < SERVE_WAITS_MAX; i++) {
+        struct change_wait *one = &instance->waits[i];
+        bool better = place == NULL || (place->used && !one->used);
+        place = better && (!one->used || one->silent) ? one : place;
+    }
+    ASSERT(place != NULL); /* reserved: at worst one that nobody waits for any more makes room */
+    *place = *wait;
+    place->used = true;
+    if (!wait->removal) {
+        functions_again(instance, wait->row, wait->version);
+    }
 }
 
 void wait_gone(struct instance *instance, uint64_t rpc_id)
 {
     for (uint32_t i = 0; i < SERVE_WAITS_MAX; i++) {
         struct change_wait *wait = &instance->waits[i];
-        wait->used = wait->used && wait->rpc_id != rpc_id;
+        if (wait->used && !wait->silent && wait->rpc_id == rpc_id) {
+            wait->silent = true;
+            wait->used = wait->reverts;
+        }
     }
 }
 
@@ -35,28 +69,69 @@ void wait_gone(struct instance *instance, uint64_t rpc_id)
 
 struct revert_job {
     struct instance *instance;
-    struct record record, before;
+    struct change_wait wait;
 };
 
-/* Only if nobody deployed in between. */
+static bool alias_names(const struct record_alias *alias, const char *version)
+{
+    for (uint32_t i = 0; alias != NULL && i < alias->count; i++) {
+        if (strcmp(alias->routes[i].version, version) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The alias becomes what it was, nothing else changes. */
+static void alias_revert(const struct change_wait *wait, struct record *record)
+{
+    struct record before = wait->before;
+    struct record_alias none = { .count = 0 };
+    const struct record_alias *was = record_alias(&before, wait->alias);
+    if (strcmp(wait->alias, "live") == 0) {
+        record_adopt_version(record, &before);
+        memcpy(record->previous, before.previous, sizeof record->previous);
+    }
+    if (was == NULL) {
+        snprintf(none.name, sizeof none.name, "%s", wait->alias);
+    }
+    record_place_alias(record, was != NULL ? was : &none);
+}
+
+static enum broker_status revert_once(const struct change_wait *wait, struct broker *broker)
+{
+    struct broker_error error;
+    struct record record = wait->record;
+    char key[SERVE_KEY_BYTES];
+    enum broker_status status = record_read(broker, &record, &error);
+    if (status != BROKER_OK || record.closing != CLOSING_OPEN ||
+        !alias_names(record_alias(&record, wait->alias), wait->version)) {
+        return status;
+    }
+    if (wait->before.name[0] != '\0') {
+        alias_revert(wait, &record);
+        return record_write(broker, &record, record.revision, &error);
+    }
+    record_key(&record, key);
+    return record.revision == wait->record.revision
+               ? broker_kv_delete(broker, BROKER_BUCKET_CONFIG, key, record.revision, &error)
+               : BROKER_OK; /* Somebody has use for it. */
+}
+
 static void revert_run(void *argument)
 {
     struct revert_job *job = argument;
     struct broker_error error;
     struct broker *broker = jobs_broker(job->instance, &error);
-    char key[SERVE_KEY_BYTES];
-    uint64_t revision;
-    record_key(&job->record, key);
-    if (broker == NULL || job->record.revision == 0) {
-        return;
+    enum broker_status status = broker == NULL ? BROKER_UNREACHABLE : BROKER_CONFLICT;
+    for (int tries = 0; status == BROKER_CONFLICT && tries < 3; tries++) {
+        status = revert_once(&job->wait, broker);
     }
-    if (job->before.name[0] == '\0') {
-        broker_kv_delete(broker, BROKER_BUCKET_CONFIG, key, job->record.revision, &error);
-        return;
+    if (status != BROKER_OK && status != BROKER_NOT_FOUND) {
+        log_error("system.config", "a version that does not start could not be taken back; roll the function back",
+                  LOG_TEXT("function", job->wait.record.name), LOG_TEXT("version", job->wait.version),
+                  LOG_TEXT("status", broker_status_name(status)));
     }
-    char *value = record_print(&job->before);
-    broker_kv_update(broker, BROKER_BUCKET_CONFIG, key, bytes_of(value), job->record.revision, &revision, &error);
-    free(value);
 }
 
 static void revert_done(void *argument, bool cancelled)
@@ -72,7 +147,7 @@ static void wait_revert(struct instance *instance, const struct change_wait *wai
 {
     struct revert_job *job = malloc(sizeof *job);
     if (job != NULL) {
-        *job = (struct revert_job){ instance, wait->record, wait->before };
+        *job = (struct revert_job){ instance, *wait };
         if (!control_submit(instance->control, revert_run, revert_done, job)) {
             free(job);
         }
@@ -81,12 +156,20 @@ static void wait_revert(struct instance *instance, const struct change_wait *wai
 
 /* -- ends ---------------------------------------------------------------------------------------------------------- */
 
+static void end_status(struct instance *instance, const struct change_wait *wait, enum rpc_status status,
+                       const char *reason, const char *text)
+{
+    if (!wait->silent) {
+        admin_status(instance, wait->rpc_id, status, reason, text);
+    }
+}
+
 static void end_failed(struct instance *instance, const struct change_wait *wait, const struct function_side *side)
 {
     char text[512];
     snprintf(text, sizeof text, "the version did not start%s: %.400s", wait->reverts ? ", nothing was changed" : "",
              side->message);
-    admin_status(instance, wait->rpc_id, RPC_STATUS_FAILED_PRECONDITION, "PLUGIN_NOT_STARTED", text);
+    end_status(instance, wait, RPC_STATUS_FAILED_PRECONDITION, "PLUGIN_NOT_STARTED", text);
     if (wait->reverts) {
         wait_revert(instance, wait);
     }
@@ -94,9 +177,9 @@ static void end_failed(struct instance *instance, const struct change_wait *wait
 
 static void end_replaced(struct instance *instance, const struct change_wait *wait)
 {
-    admin_status(instance, wait->rpc_id, RPC_STATUS_ABORTED, "CONCURRENT_DEPLOY",
-                 "somebody else deployed or removed this function before the version took over; look at it with "
-                 "`stead function get` and try again");
+    end_status(instance, wait, RPC_STATUS_ABORTED, "CONCURRENT_DEPLOY",
+               "somebody else deployed or removed this function before the version took over; look at it with "
+               "`stead function get` and try again");
 }
 
 static bool removal_over(struct instance *instance, const struct change_wait *wait)
@@ -113,23 +196,34 @@ static bool removal_over(struct instance *instance, const struct change_wait *wa
     return again;
 }
 
-/* True if the caller was answered. */
-static bool change_over(struct instance *instance, const struct change_wait *wait)
+/* Nobody waits any more, but what replaced it may be taken back. */
+static bool change_replaced(struct instance *instance, struct change_wait *wait)
+{
+    if (wait->replaced_ns == 0) {
+        end_replaced(instance, wait);
+        wait->silent = true;
+        wait->replaced_ns = loop_now_ns();
+    }
+    return !wait->reverts || loop_now_ns() - wait->replaced_ns > REPLACED_NS;
+}
+
+/* True if it is over. */
+static bool change_over(struct instance *instance, struct change_wait *wait)
 {
     const struct function_side *function = function_named(instance, wait->record.name);
     const struct function_side *side = function_named(instance, wait->row);
     bool told = function != NULL && function->record.revision >= wait->record.revision;
     if (!told) {
-        return false; /* The record is still on its way to us. */
+        return wait->replaced_ns != 0; /* Else the record is still on its way to us. */
     }
-    bool gone = side == NULL || side->state == FUNCTION_RETIRING || strcmp(side->record.version, wait->version) != 0;
-    if (gone) {
-        end_replaced(instance, wait);
-        return true;
+    if (side == NULL || side->state == FUNCTION_RETIRING || strcmp(side->record.version, wait->version) != 0) {
+        return change_replaced(instance, wait);
     }
     bool serves = side->state == FUNCTION_READY && strcmp(side->serving, wait->version) == 0;
     if (serves || side->state == FUNCTION_ELSEWHERE) {
-        admin_answer_function(instance, wait->rpc_id, function);
+        if (!wait->silent) {
+            admin_answer_function(instance, wait->rpc_id, function);
+        }
         return true;
     }
     if (side->state == FUNCTION_FAILED) {
@@ -145,6 +239,22 @@ void wait_check(struct instance *instance)
         struct change_wait *wait = &instance->waits[i];
         if (wait->used) {
             wait->used = !(wait->removal ? removal_over(instance, wait) : change_over(instance, wait));
+        }
+    }
+}
+
+void wait_refused(struct instance *instance, const struct row *row)
+{
+    for (uint32_t i = 0; i < SERVE_WAITS_MAX; i++) {
+        struct change_wait *wait = &instance->waits[i];
+        bool ours = wait->used && !wait->removal && strcmp(wait->row, row->text) == 0 &&
+                    wait->record.revision <= row->record.revision;
+        if (ours) {
+            end_status(instance, wait, RPC_STATUS_RESOURCE_EXHAUSTED, "FUNCTIONS_FULL", FUNCTIONS_FULL_TEXT);
+            wait->used = false;
+            if (wait->reverts) {
+                wait_revert(instance, wait);
+            }
         }
     }
 }

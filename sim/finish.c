@@ -76,9 +76,28 @@ static void judge_requests(struct world *world)
     }
 }
 
+/* Where nothing goes wrong, a function whose requests all end without ever having run does not work at all. */
+static void judge_starved(struct world *world)
+{
+    enum { REQUESTS_ENOUGH = 10 };
+    uint32_t ended[FUNCTIONS_MAX + 1] = { 0 }, ran[FUNCTIONS_MAX + 1] = { 0 };
+    for (uint32_t request = 0; request < world->requests_count; request++) {
+        uint32_t function = world->requests[request].function;
+        ended[function] += world->jet.stored[request].count > 0;
+        ran[function] += world->requests[request].executions > 0;
+    }
+    for (uint32_t number = 0; number < world->choices.functions; number++) {
+        if (world->choices.calm && ended[number] >= REQUESTS_ENOUGH && ran[number] == 0) {
+            world_violation(world, "L1", "nothing went wrong, and none of %u requests of f%u ever ran", ended[number],
+                            number);
+        }
+    }
+}
+
 void finish_judge(struct world *world)
 {
     judge_requests(world);
+    judge_starved(world);
     for (uint32_t number = 0; number < world->calls_count; number++) {
         const struct call *call = &world->calls[number];
         if (call->state == CALLER_REPLIED && call->replies != 1) {

@@ -48,7 +48,8 @@ static void make_functions(struct world *world)
         function->concurrency = (uint16_t)(1 + draw_below(draw_mix(random + 2), 4));
         function->workers_max = (uint16_t)(1 + draw_below(draw_mix(random + 3), 4));
         function->timeout_ns = SECOND + draw_below(draw_mix(random + 4), 10 * SECOND);
-        function->keep_alive_ns = SECOND + draw_below(draw_mix(random + 5), 60 * SECOND);
+        bool cold = draw_below(draw_mix(random + 7), 8) == 0; /* Nothing is kept warm. */
+        function->keep_alive_ns = cold ? 0 : SECOND + draw_below(draw_mix(random + 5), 60 * SECOND);
         function->run_ns =
             world->choices.run_ns_mean / 2 + draw_below(draw_mix(random + 6), world->choices.run_ns_mean);
     }

@@ -179,7 +179,8 @@ const char *broker_message_header(const struct broker_message *message, const ch
 
 /* -- records (KV, ADR-8) -- */
 
-/* The value and the revision that it has; a deleted key is BROKER_NOT_FOUND. Free *ret_value. */
+/* The value and the revision that it has; a deleted key is BROKER_NOT_FOUND, a missing bucket is
+ * BROKER_NO_RESPONDERS. Free *ret_value. */
 enum broker_status broker_kv_get(struct broker *broker, const char *bucket, const char *key, uint8_t **ret_value,
                                  size_t *ret_length, uint64_t *ret_revision, struct broker_error *ret_error);
 enum broker_status broker_kv_put(struct broker *broker, const char *bucket, const char *key, struct bytes value,
@@ -194,9 +195,16 @@ enum broker_status broker_kv_update(struct broker *broker, const char *bucket, c
 enum broker_status broker_kv_delete(struct broker *broker, const char *bucket, const char *key, uint64_t revision,
                                     struct broker_error *ret_error);
 typedef void broker_kv_entry(void *owner, const char *key, struct bytes value, uint64_t revision);
-/* Calls `entry` for each live key, oldest revision first; two reads per stored revision. */
-enum broker_status broker_kv_each(struct broker *broker, const char *bucket, broker_kv_entry *entry, void *owner,
-                                  struct broker_error *ret_error);
+/* Calls `entry` for each live key that fits the pattern ("python.*.x", ">" for all), oldest revision first; two reads
+ * per stored revision. */
+enum broker_status broker_kv_each(struct broker *broker, const char *bucket, const char *pattern,
+                                  broker_kv_entry *entry, void *owner, struct broker_error *ret_error);
+/* value NULL: the key was deleted. */
+typedef void broker_kv_change(void *owner, const char *key, const struct bytes *value, uint64_t revision);
+/* Calls `change` for each stored revision after that one, oldest first; one read each. What was told is valid also if
+ * the call fails later. */
+enum broker_status broker_kv_changes(struct broker *broker, const char *bucket, uint64_t after,
+                                     broker_kv_change *change, void *owner, struct broker_error *ret_error);
 
 /* -- objects (ADR-20) -- */
 

@@ -53,6 +53,9 @@ enum broker_status broker_kv_get(struct broker *broker, const char *bucket, cons
         return BROKER_INVALID;
     }
     enum broker_status status = broker_message_get(broker, names.stream, names.subject, 0, &message, ret_error);
+    if (status == BROKER_NOT_FOUND && ret_error->error_code != JS_NO_MESSAGE) {
+        return broker_fail(ret_error, BROKER_NO_RESPONDERS, "%s: the bucket is gone", names.what);
+    }
     if (status != BROKER_OK) {
         return status;
     }
@@ -141,32 +144,61 @@ enum broker_status broker_kv_delete(struct broker *broker, const char *bucket, c
     return store_expecting(broker, &names, nothing, revision, "DEL", NULL, ret_error);
 }
 
-enum broker_status broker_kv_each(struct broker *broker, const char *bucket, broker_kv_entry *entry, void *owner,
-                                  struct broker_error *ret_error)
-{
+struct bucket_names {
     char stream[BROKER_SUBJECT_BYTES / 2];
     char prefix[BROKER_SUBJECT_BYTES / 2];
-    char all[BROKER_SUBJECT_BYTES];
-    if (!wire_name_valid(bytes_of(bucket))) {
-        return broker_fail(ret_error, BROKER_INVALID, "'%.100s' can't be a bucket", bucket);
+    char filter[BROKER_SUBJECT_BYTES];
+};
+
+/* A pattern is a key in which tokens may be '*' and the last one '>'. */
+static bool bucket_names(const char *bucket, const char *pattern, struct bucket_names *ret_names,
+                         struct broker_error *error)
+{
+    size_t length = strlen(pattern);
+    bool good = length > 0 && length <= BROKER_KEY_BYTES_MAX &&
+                strspn(pattern, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/=.*>") == length;
+    if (!wire_name_valid(bytes_of(bucket)) || !good) {
+        broker_fail(error, BROKER_INVALID, "'%.100s' can't be a bucket, or '%.100s' no keys of it", bucket, pattern);
+        return false;
     }
-    snprintf(stream, sizeof stream, "KV_%s", bucket);
-    snprintf(prefix, sizeof prefix, "$KV.%s.", bucket);
-    snprintf(all, sizeof all, "%s>", prefix);
+    snprintf(ret_names->stream, sizeof ret_names->stream, "KV_%s", bucket);
+    snprintf(ret_names->prefix, sizeof ret_names->prefix, "$KV.%s.", bucket);
+    snprintf(ret_names->filter, sizeof ret_names->filter, "%s%s", ret_names->prefix, pattern);
+    return true;
+}
+
+/* The next one at or after *next; *ret_end if there is none. No message is the end; no stream is an error. */
+static enum broker_status message_next(struct broker *broker, const struct bucket_names *names, uint64_t *next,
+                                       struct broker_message *ret_message, bool *ret_end, struct broker_error *error)
+{
+    enum broker_status status = broker_message_get(broker, names->stream, names->filter, *next, ret_message, error);
+    *ret_end = status == BROKER_NOT_FOUND && error->error_code == JS_NO_MESSAGE;
+    if (status == BROKER_OK) {
+        *next = ret_message->sequence + 1;
+    }
+    return *ret_end ? BROKER_OK : status;
+}
+
+enum broker_status broker_kv_each(struct broker *broker, const char *bucket, const char *pattern,
+                                  broker_kv_entry *entry, void *owner, struct broker_error *ret_error)
+{
+    struct bucket_names names;
+    if (!bucket_names(bucket, pattern, &names, ret_error)) {
+        return BROKER_INVALID;
+    }
     for (uint64_t next = 1;;) {
         struct broker_message message;
         struct broker_message last;
-        enum broker_status status = broker_message_get(broker, stream, all, next, &message, ret_error);
-        if (status != BROKER_OK) {
-            /* No message is the end; no stream is an error. */
-            return status == BROKER_NOT_FOUND && ret_error->error_code == JS_NO_MESSAGE ? BROKER_OK : status;
+        bool end;
+        enum broker_status status = message_next(broker, &names, &next, &message, &end, ret_error);
+        if (status != BROKER_OK || end) {
+            return status;
         }
-        next = message.sequence + 1;
         /* Buckets keep old revisions: an entry counts only if it is the last of its key. */
-        status = broker_message_get(broker, stream, message.subject, 0, &last, ret_error);
+        status = broker_message_get(broker, names.stream, message.subject, 0, &last, ret_error);
         if (status == BROKER_OK && last.sequence == message.sequence && !is_tombstone(&message) &&
-            strncmp(message.subject, prefix, strlen(prefix)) == 0) {
-            entry(owner, message.subject + strlen(prefix), message.body, message.sequence);
+            strncmp(message.subject, names.prefix, strlen(names.prefix)) == 0) {
+            entry(owner, message.subject + strlen(names.prefix), message.body, message.sequence);
         }
         if (status == BROKER_OK) {
             broker_message_free(&last);
@@ -175,5 +207,27 @@ enum broker_status broker_kv_each(struct broker *broker, const char *bucket, bro
         if (status != BROKER_OK && status != BROKER_NOT_FOUND) {
             return status;
         }
+    }
+}
+
+enum broker_status broker_kv_changes(struct broker *broker, const char *bucket, uint64_t after,
+                                     broker_kv_change *change, void *owner, struct broker_error *ret_error)
+{
+    struct bucket_names names;
+    if (!bucket_names(bucket, ">", &names, ret_error)) {
+        return BROKER_INVALID;
+    }
+    for (uint64_t next = after + 1;;) {
+        struct broker_message message;
+        bool end;
+        enum broker_status status = message_next(broker, &names, &next, &message, &end, ret_error);
+        if (status != BROKER_OK || end) {
+            return status;
+        }
+        if (strncmp(message.subject, names.prefix, strlen(names.prefix)) == 0) {
+            const struct bytes *value = is_tombstone(&message) ? NULL : &message.body;
+            change(owner, message.subject + strlen(names.prefix), value, message.sequence);
+        }
+        broker_message_free(&message);
     }
 }

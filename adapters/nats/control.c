@@ -134,7 +134,7 @@ struct control *control_start(struct loop *loop, const char *thread_name)
 
 bool control_submit(struct control *control, control_run *run, control_done *done, void *argument)
 {
-    if (control->owed == CONTROL_JOBS_MAX || control->stopping) {
+    if (control == NULL || control->owed == CONTROL_JOBS_MAX || control->stopping) {
         return false;
     }
     control->owed++;

@@ -19,7 +19,8 @@ typedef void control_done(void *argument, bool cancelled); /* on the loop thread
 
 /* NULL if the thread or its descriptor can't be made (errno says why). */
 struct control *control_start(struct loop *loop, const char *thread_name);
-/* False if CONTROL_JOBS_MAX jobs are pending or the thread is stopping: then nothing was taken. `done` may be NULL. */
+/* False if CONTROL_JOBS_MAX jobs are pending, or the thread is stopping or none (NULL): then nothing was taken. `done`
+ * may be NULL. */
 bool control_submit(struct control *control, control_run *run, control_done *done, void *argument);
 /* Jobs that were submitted and whose end was not yet reported. */
 uint32_t control_pending(const struct control *control);

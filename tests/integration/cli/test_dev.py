@@ -60,7 +60,7 @@ class Session(unittest.TestCase):
 
     def test_banner(self):
         said = self.dev.said()
-        for part in (self.dev.ports["grpc"], self.dev.ports["http"], self.dev.ports["nats"], str(self.dev.store), "kept here",
+        for part in (self.dev.ports["grpc"], self.dev.ports["http"], self.dev.ports["nats"], str(self.dev.store), "kept for the next time",
                      "checksum", " c, ready in ", "function.python.echo", "broken", "undeclared_thing", "Ctrl-C stops",
                      f"export STEAD_ADDR={self.dev.ports['grpc']}", "next     stead invoke echo -d '{}'"):
             self.assertIn(part, said)

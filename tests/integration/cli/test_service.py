@@ -101,6 +101,25 @@ class Versions(Session):
     def versions(self, name):
         return json.loads(self.expect(0, "function", "versions", name, "--json")[0])["versions"]
 
+    def test_the_first_version_is_waited_for(self):
+        shown = self.deploy("early", "one", "--wait")
+        self.assertEqual((shown["ready"], shown["instances"]), (1, 1))
+
+    def test_the_same_again_is_done_at_once(self):
+        """Also while the instance looks at the records for a reason of its own, which it does once a second."""
+        first = self.deploy("same", "one")["version"]
+        for _ in range(60):
+            self.assertEqual(self.deploy("same", "one", "--timeout", "10s")["version"], first)
+
+    def test_a_canary_is_named_by_its_own_version(self):
+        before = self.deploy("bird", "one")["version"]
+        canary = self.deploy("bird", "two", "--canary", "30")
+        self.assertNotEqual(canary["version"], before)
+        self.assertEqual(canary["aliases"]["live"], {before: 70, canary["version"]: 30})
+        _, err = self.expect(0, "deploy", self.root / "bird", "--canary", "20", says=f"{before}=80 {canary['version']}=20")
+        self.assertIn(f"ready    bird (python) version {canary['version']} in ", err)
+        self.assertIn(f"next     stead function alias bird live {canary['version']}   (it gets all)", err)
+
     def test_rollback(self):
         first = self.deploy("back", "one")["version"]
         second = self.deploy("back", "two")["version"]

@@ -17,7 +17,7 @@ MASKS = (
     (r"\b[0-9a-f]{32}\b", "ID"),
     (r"\b[0-9a-f]{16}\b", "VERSION"),
     (r"\b(?=[a-f]*\d)[0-9a-f]{12}\b", "DIGEST"),
-    (r"\bs\d{6,}\b", "INSTANCE"),
+    (r"\bs[0-9a-f]{12}\b", "INSTANCE"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC)?Z?", "TIME"),
     (r"^\d\d:\d\d:\d\d ", ""),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
@@ -64,7 +64,7 @@ def session(text):
     for line in text.splitlines():
         if line.startswith("$ "):
             steps.append((line[2:], []))
-        elif steps and steps[-1][0].endswith("\\"):
+        elif steps and (steps[-1][0].endswith("\\") or steps[-1][0].count("'") % 2):  # goes on, or is still quoted
             steps[-1] = (steps[-1][0] + "\n" + line, [])
         elif steps and line.strip():
             steps[-1][1].append(line.rstrip())

@@ -223,9 +223,9 @@ static void test_records(void **state)
     assert_int_equal(broker_kv_delete(broker, bucket, "go.one", 0, &error), BROKER_OK);
     assert_int_equal(broker_kv_put(broker, bucket, "go.two", bytes_of("v0"), &first, &error), BROKER_OK);
     assert_int_equal(broker_kv_put(broker, bucket, "go.two", bytes_of("v1"), &first, &error), BROKER_OK);
-    assert_int_equal(broker_kv_each(broker, bucket, count_entry, &count, &error), BROKER_OK);
+    assert_int_equal(broker_kv_each(broker, bucket, ">", count_entry, &count, &error), BROKER_OK);
     assert_int_equal(count, 1);
-    assert_int_equal(broker_kv_each(broker, "none", count_entry, &count, &error), BROKER_NOT_FOUND);
+    assert_int_equal(broker_kv_each(broker, "none", ">", count_entry, &count, &error), BROKER_NOT_FOUND);
     assert_int_equal(broker_kv_put(broker, bucket, "a b", bytes_of(""), &first, &error), BROKER_INVALID);
     assert_int_equal(broker_kv_put(broker, bucket, "a.*", bytes_of(""), &first, &error), BROKER_INVALID);
 }

@@ -29,7 +29,8 @@ void puppet_function_set(struct puppet *puppet, uint32_t function, struct deploy
     input.as.function.name = puppet_name(function);
     input.as.function.version = puppet_version(deployed.version == 0 ? 1 : deployed.version);
     input.as.function.timeout_ns = deployed.timeout_ns == 0 ? SECOND : deployed.timeout_ns;
-    input.as.function.keep_alive_ns = deployed.keep_alive_ns == 0 ? 3600 * SECOND : deployed.keep_alive_ns;
+    uint64_t keep_alive_ns = deployed.keep_alive_ns == 0 ? 3600 * SECOND : deployed.keep_alive_ns;
+    input.as.function.keep_alive_ns = deployed.cold ? 0 : keep_alive_ns;
     input.as.function.retries_max = deployed.retries_max;
     input.as.function.concurrency = deployed.concurrency;
     input.as.function.workers_max = deployed.workers_max;

@@ -58,6 +58,7 @@ struct deployed {
     uint64_t timeout_ns, keep_alive_ns;             /* 0: 1 s, 1 h */
     uint16_t retries_max, concurrency, workers_max; /* concurrency, workers_max 0: 1 */
     uint32_t version;                               /* 0: 1 */
+    bool cold;                                      /* keep-alive is really 0 */
 };
 
 struct key puppet_name(uint32_t function);

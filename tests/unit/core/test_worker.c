@@ -147,6 +147,21 @@ static void may_be_kept_for_ever(void **state)
     assert_int_equal(puppet_view(puppet).workers_idle, 1);
 }
 
+/* Timers run before the pump: it must not be stopped in the step in which it became ready. */
+static void runs_what_waits_before_it_stops_at_once(void **state)
+{
+    struct puppet *puppet = *state;
+    struct handle function = puppet_deploy(puppet, 1, (struct deployed){ .cold = true });
+    puppet_exited(puppet, puppet->worker, REASON_NONE);
+    puppet_deliver(puppet, function, 5, 1005, 1);
+    struct handle worker = puppet_one(puppet, EFFECT_START_WORKER)->about;
+    puppet_ready(puppet, worker, 1);
+    assert_int_equal(puppet_count(puppet, EFFECT_STOP_WORKER), 0);
+    finish(puppet, *puppet_one(puppet, EFFECT_EXECUTE));
+    puppet_wait(puppet, SECOND);
+    expect_worker(puppet, worker, WORKER_STOPPING); /* nothing waits */
+}
+
 static void kills_what_does_not_stop(void **state)
 {
     struct puppet *puppet = *state;
@@ -250,6 +265,7 @@ int main(void)
         TEST(does_not_start_what_would_come_too_late),
         TEST(reuses_the_most_recent_and_stops_the_others),
         TEST(may_be_kept_for_ever),
+        TEST(runs_what_waits_before_it_stops_at_once),
         TEST(kills_what_does_not_stop),
         TEST(waits_longer_after_each_failed_start_and_charges_the_third),
         TEST(kills_what_does_not_become_ready),
