@@ -131,8 +131,18 @@ static const struct option list_options[] = {
 static const struct option sim_run_options[] = {
     { "seed", 0, "N", "which world" },
     { "steps", 0, "N", "how many steps of the cores before everything is healed" },
+    { "schedule", 0, "FILE", "play what the file says instead of what a seed draws" },
+    { "schedule-out", 0, "FILE", "write what happened as a schedule" },
     { "trace", 0, NULL, "print the story" },
     OPTION_JSON,
+    NO_OPTION,
+};
+static const struct option sim_shrink_options[] = {
+    { "seed", 0, "N", "the world that fails" },
+    { "schedule", 0, "FILE", "or a schedule that fails" },
+    { "steps", 0, "N", "how many steps of the cores before everything is healed" },
+    { "out", 0, "FILE", "where the small schedule goes (shrunk.schedule)" },
+    { "runs", 0, "N", "stop after so many runs (20000)" },
     NO_OPTION,
 };
 static const struct option sim_swarm_options[] = {
@@ -241,6 +251,9 @@ const struct command commands[] = {
     { "sim run", "", 0, 0, "Play one simulated world",
       "Real cores against a modelled broker, workers, clients and faults; the same seed is the same run everywhere.",
       "stead sim run --seed 42 --trace", sim_run_options, false, NULL, sim_raw },
+    { "sim shrink", "", 0, 0, "Make a failing simulated world small",
+      "Leaves out and lowers what the failure does not need. Writes the schedule and its trace.",
+      "stead sim shrink --seed 42", sim_shrink_options, false, NULL, sim_raw },
     { "sim swarm", "", 0, 0, "Play many simulated worlds", "Ends with 0 only if no world broke a promise.",
       "stead sim swarm --seeds 1..1000 --jobs 2", sim_swarm_options, false, NULL, sim_raw },
     { "replay", "JOURNAL", 1, 1, "Run a recorded journal again and compare",

@@ -1,5 +1,6 @@
-/* stead sim run   one seed, told or summed up
- * stead sim swarm many seeds on several threads, with a bar while they run and a table at the end
+/* stead sim run    one seed or schedule, told or summed up
+ * stead sim shrink sim_schedule.c
+ * stead sim swarm  many seeds on several threads, with a bar while they run and a table at the end
  *
  * A violation is one line that names the invariant, the moment and the command that shows it again. */
 #include "cli/sim.h"
@@ -12,30 +13,36 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/sim_schedule.h"
 #include "sim/swarm.h"
 
-enum { EXIT_CLEAN = 0, EXIT_VIOLATION = 1, EXIT_USAGE = 2, EXIT_NO_MEMORY = 70 };
-
 struct arguments {
+    const char *schedule, *schedule_out; /* NULL: none */
     uint64_t first, last, steps, jobs, mutant;
-    bool seeds_given, trace, json, swarm, stop;
+    bool seeds_given, steps_given, trace, json, swarm, stop;
 };
 
-static const char usage[] = "usage: stead sim run   --seed N [--steps N] [--trace] [--json]\n"
-                            "       stead sim swarm --seeds A..B [--jobs J] [--steps N] [--stop] [--json]\n"
-                            "\n"
-                            "  --seed N      the run to play; the same seed is the same run on every build\n"
-                            "  --seeds A..B  all seeds from A to B\n"
-                            "  --steps N     core steps after which the faults end (20000)\n"
-                            "  --jobs J      threads (1)\n"
-                            "  --stop        stop at the first violation\n"
-                            "  --trace       tell the run line by line\n"
+static const char usage[] =
+    "usage: stead sim run    --seed N [--steps N] [--trace] [--json] [--schedule-out FILE]\n"
+    "       stead sim run    --schedule FILE [--trace] [--json] [--schedule-out FILE]\n"
+    "       stead sim swarm  --seeds A..B [--jobs J] [--steps N] [--stop] [--json]\n"
+    "       stead sim shrink --seed N | --schedule FILE  [--steps N] [--out FILE] [--runs N]\n"
+    "\n"
+    "  --seed N      the run to play; the same seed is the same run on every build\n"
+    "  --schedule F  play what the file says instead of what a seed draws\n"
+    "  --schedule-out F  write what happened as a schedule\n"
+    "  --seeds A..B  all seeds from A to B\n"
+    "  --steps N     core steps after which the faults end (20000)\n"
+    "  --jobs J      threads (1)\n"
+    "  --stop        stop at the first violation\n"
+    "  --trace       tell the run line by line\n"
 #ifdef STEAD_MUTANTS
-                            "  --mutant N    switch planted bug N on (0: none)\n"
+    "  --mutant N    switch planted bug N on (0: none)\n"
 #endif
-                            "  --json        results as JSON\n"
-                            "\n"
-                            "exit status: 0 clean, 1 a violation was found, 2 usage\n";
+    "  --json        results as JSON\n"
+    "\n"
+    "exit status: 0 clean; 1 an assertion of the core failed, 3 a liveness invariant, 4 a safety\n"
+    "invariant, 5 determinism (of a swarm: its first failing seed); 2 usage\n";
 
 static bool number_read(const char *text, const char **ret_rest, uint64_t *ret_number)
 {
@@ -49,17 +56,6 @@ static bool number_read(const char *text, const char **ret_rest, uint64_t *ret_n
         return false;
     }
     *ret_rest = rest;
-    *ret_number = number;
-    return true;
-}
-
-static bool option_number(const char *text, uint64_t *ret_number)
-{
-    const char *rest;
-    uint64_t number;
-    if (text == NULL || !number_read(text, &rest, &number) || *rest != 0) {
-        return false;
-    }
     *ret_number = number;
     return true;
 }
@@ -91,8 +87,15 @@ static bool option_read(struct arguments *arguments, char **argv, int *at)
         return true;
     }
     ++*at;
+    const char **path = strcmp(name, "--schedule") == 0       ? &arguments->schedule
+                        : strcmp(name, "--schedule-out") == 0 ? &arguments->schedule_out
+                                                              : NULL;
+    if (path != NULL && !arguments->swarm) {
+        *path = value;
+        return value != NULL && value[0] != 0;
+    }
     if (strcmp(name, "--seed") == 0 && !arguments->swarm) {
-        arguments->seeds_given = option_number(value, &arguments->first);
+        arguments->seeds_given = sim_number_read(value, &arguments->first);
         arguments->last = arguments->first;
         return arguments->seeds_given;
     }
@@ -100,15 +103,16 @@ static bool option_read(struct arguments *arguments, char **argv, int *at)
         return option_seeds(value, arguments);
     }
     if (strcmp(name, "--jobs") == 0 && arguments->swarm) {
-        return option_number(value, &arguments->jobs) && arguments->jobs > 0 && arguments->jobs <= SWARM_JOBS_MAX;
+        return sim_number_read(value, &arguments->jobs) && arguments->jobs > 0 && arguments->jobs <= SWARM_JOBS_MAX;
     }
 #ifdef STEAD_MUTANTS
     if (strcmp(name, "--mutant") == 0) {
-        return option_number(value, &arguments->mutant) && arguments->mutant <= UINT32_MAX;
+        return sim_number_read(value, &arguments->mutant) && arguments->mutant <= UINT32_MAX;
     }
 #endif
     enum { STEPS_MAX = 100000000 };
-    return strcmp(name, "--steps") == 0 && option_number(value, &arguments->steps) && arguments->steps > 0 &&
+    arguments->steps_given = true;
+    return strcmp(name, "--steps") == 0 && sim_number_read(value, &arguments->steps) && arguments->steps > 0 &&
            arguments->steps <= STEPS_MAX;
 }
 
@@ -116,7 +120,7 @@ static bool arguments_read(int argc, char **argv, struct arguments *ret_argument
 {
     struct arguments arguments = { .jobs = 1, .steps = SIM_STEPS_DEFAULT };
     if (argc < 2 || (strcmp(argv[1], "run") != 0 && strcmp(argv[1], "swarm") != 0)) {
-        fputs("stead sim: say `run` or `swarm`\n", stderr);
+        fputs("stead sim: say `run`, `swarm` or `shrink`\n", stderr);
         return false;
     }
     arguments.swarm = strcmp(argv[1], "swarm") == 0;
@@ -127,8 +131,12 @@ static bool arguments_read(int argc, char **argv, struct arguments *ret_argument
             return false;
         }
     }
-    if (!arguments.seeds_given) {
-        fprintf(stderr, "stead sim %s: %s is needed\n", argv[1], arguments.swarm ? "--seeds A..B" : "--seed N");
+    bool own = arguments.schedule != NULL && (arguments.steps_given || arguments.mutant != 0);
+    if (arguments.seeds_given == (arguments.schedule != NULL) || own) {
+        fprintf(stderr, "stead sim %s: %s is needed\n", argv[1],
+                own               ? "a schedule alone, which says its steps and its planted bug itself,"
+                : arguments.swarm ? "--seeds A..B"
+                                  : "either --seed N or --schedule FILE");
         return false;
     }
     *ret_arguments = arguments;
@@ -140,9 +148,18 @@ static bool arguments_read(int argc, char **argv, struct arguments *ret_argument
 static void failure_print(FILE *out, const struct arguments *arguments, uint64_t seed,
                           const struct sim_violation *violation)
 {
-    const char *program = arguments->mutant != 0 ? "stead-mutants" : "stead sim";
-    fprintf(out, "FAIL %s seed=%" PRIu64 " step=%" PRIu64 " t=%.3fs : %s | reproduce: %s run --seed %" PRIu64,
-            violation->id, seed, violation->step, (double)violation->at_ns / 1e9, violation->why, program, seed);
+#ifdef STEAD_MUTANTS
+    const char *program = "stead-mutants";
+#else
+    const char *program = "stead sim";
+#endif
+    fprintf(out, "FAIL %s seed=%" PRIu64 " step=%" PRIu64 " t=%.3fs : %s | reproduce: %s run --", violation->id, seed,
+            violation->step, (double)violation->at_ns / 1e9, violation->why, program);
+    if (arguments->schedule != NULL) {
+        fprintf(out, "schedule %s\n", arguments->schedule);
+        return;
+    }
+    fprintf(out, "seed %" PRIu64, seed);
     if (arguments->steps != SIM_STEPS_DEFAULT) {
         fprintf(out, " --steps %" PRIu64, arguments->steps);
     }
@@ -219,28 +236,46 @@ static void json_run(const struct sim_report *report)
     puts("}");
 }
 
-static int run_main(const struct arguments *arguments)
+static int run_print(const struct arguments *arguments, const struct sim_report *report)
 {
-    struct sim_options options = { .seed = arguments->first, .steps = arguments->steps };
-    options.mutant = (uint32_t)arguments->mutant;
-    options.story = arguments->trace ? (arguments->json ? stderr : stdout) : NULL;
-    struct sim_report report;
-    if (!sim_run(&options, &report)) {
-        fputs("stead sim: out of memory\n", stderr);
-        return EXIT_NO_MEMORY;
-    }
-    bool clean = report.violation.id[0] == 0;
     if (arguments->json) {
-        json_run(&report);
-    } else if (clean) {
+        json_run(report);
+    } else if (report->violation.id[0] == 0) {
         printf("ok seed=%" PRIu64 " steps=%" PRIu64 " t=%.3fs hash=%016" PRIx64 " : %" PRIu64
                " requests accepted, %" PRIu64 " executions, %u instances\n",
-               report.seed, report.steps, (double)report.simulated_ns / 1e9, report.hash, report.accepted,
-               report.executions, report.nodes);
+               report->seed, report->steps, (double)report->simulated_ns / 1e9, report->hash, report->accepted,
+               report->executions, report->nodes);
     } else {
-        failure_print(stdout, arguments, report.seed, &report.violation);
+        failure_print(stdout, arguments, report->seed, &report->violation);
     }
-    return clean ? EXIT_CLEAN : EXIT_VIOLATION;
+    return sim_exit_of(&report->violation);
+}
+
+static int run_main(const struct arguments *arguments)
+{
+    struct schedule played = { 0 }, recorded = { 0 };
+    struct sim_options options = { .seed = arguments->first, .steps = arguments->steps };
+    struct sim_report report;
+    options.mutant = (uint32_t)arguments->mutant;
+    options.story = arguments->trace ? (arguments->json ? stderr : stdout) : NULL;
+    options.record = arguments->schedule_out != NULL ? &recorded : NULL;
+    if (arguments->schedule != NULL) {
+        if (!sim_schedule_load(arguments->schedule, &played)) {
+            return SIM_EXIT_USAGE;
+        }
+        options.schedule = &played;
+    }
+    int status = SIM_EXIT_NO_MEMORY;
+    if (!sim_run(&options, &report)) {
+        fputs("stead sim: out of memory\n", stderr);
+    } else if (options.record != NULL && !sim_schedule_save(arguments->schedule_out, &recorded)) {
+        status = SIM_EXIT_NO_OUTPUT;
+    } else {
+        status = run_print(arguments, &report);
+    }
+    schedule_free(&played);
+    schedule_free(&recorded);
+    return status;
 }
 
 /* -- swarm -- */
@@ -263,9 +298,11 @@ static void bar_draw(void *owner, const struct swarm_report *so_far)
     static const char full[] = "########################";
     double seconds = seconds_since(&bar->begun);
     int filled = (int)(so_far->seeds * (sizeof(full) - 1) / bar->seeds);
-    fprintf(stderr, "\r[%-24.*s] %" PRIu64 "/%" PRIu64 " seeds, %.0f seeds/s, %.2f M steps/s, %" PRIu64 " failed ",
+    fprintf(stderr,
+            "\r[%-24.*s] %" PRIu64 "/%" PRIu64 " seeds, %.0f seeds/s, %.2f M steps/s, %.0f x real time, %" PRIu64
+            " failed ",
             filled, full, so_far->seeds, bar->seeds, (double)so_far->seeds / seconds,
-            (double)so_far->steps / seconds / 1e6, so_far->failures);
+            (double)so_far->steps / seconds / 1e6, (double)so_far->simulated_ns / 1e9 / seconds, so_far->failures);
 }
 
 static void table_counters(const char *title, const uint64_t *counters, uint32_t count,
@@ -335,14 +372,14 @@ static int swarm_main(const struct arguments *arguments)
     fputs(tty ? "\n" : "", stderr);
     if (!ok) {
         fputs("stead sim: out of memory or threads\n", stderr);
-        return EXIT_NO_MEMORY;
+        return SIM_EXIT_NO_MEMORY;
     }
     if (arguments->json) {
         swarm_json(&report, seconds);
     } else {
         swarm_table(arguments, &report, seconds);
     }
-    return report.failures == 0 ? EXIT_CLEAN : EXIT_VIOLATION;
+    return report.failures == 0 ? SIM_EXIT_CLEAN : sim_exit_of(&report.failure[0].violation);
 }
 
 int sim_main(int argc, char **argv)
@@ -350,11 +387,14 @@ int sim_main(int argc, char **argv)
     struct arguments arguments;
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
         fputs(usage, stdout);
-        return EXIT_CLEAN;
+        return SIM_EXIT_CLEAN;
+    }
+    if (argc >= 2 && strcmp(argv[1], "shrink") == 0) {
+        return sim_shrink_main(argc - 1, argv + 1);
     }
     if (!arguments_read(argc, argv, &arguments)) {
         fputs(usage, stderr);
-        return EXIT_USAGE;
+        return SIM_EXIT_USAGE;
     }
     return arguments.swarm ? swarm_main(&arguments) : run_main(&arguments);
 }

@@ -24,6 +24,7 @@
 #include "adapters/spawner/spawner.h"
 #include "core/assert.h"
 #include "core/core.h"
+#include "serve/record.h"
 #include "serve/serve.h"
 
 #include <time.h>
@@ -36,13 +37,6 @@ enum {
     SERVE_DELIVERIES_MAX = 4096 + SERVE_FUNCTIONS_MAX,
     SERVE_WAITS_MAX = 64,
     SERVE_QUEUE_MAX = 4096, /* inputs that effects caused and that wait for their step */
-    SERVE_NAME_BYTES = 64,
-    SERVE_LANGUAGE_BYTES = 16,
-    SERVE_KEY_BYTES = SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES + 1,
-    SERVE_VERSION_BYTES = 17, /* 16 hex digits */
-    SERVE_ALIASES_MAX = RPC_ALIASES_MAX,
-    SERVE_ROUTES_MAX = RPC_ROUTES_MAX,
-    SERVE_ROW_BYTES = 2 * SERVE_NAME_BYTES + SERVE_VERSION_BYTES + 2,
     SERVE_ID_BYTES = CLOUDEVENTS_REQUEST_ID_BYTES_MAX + 1,
     SERVE_FUNCTION_BYTES = SERVE_KEY_BYTES + 1, /* language/name */
 };
@@ -74,43 +68,6 @@ struct pending {
     uint64_t operation;
     uint8_t effect;
     uint32_t counted; /* handle whose result was counted */
-};
-
-/* How requests of an alias are divided. */
-struct record_route {
-    char version[SERVE_VERSION_BYTES];
-    uint32_t weight;
-};
-struct record_alias {
-    char name[SERVE_NAME_BYTES]; /* "" is a free place */
-    struct record_route routes[SERVE_ROUTES_MAX];
-    uint32_t count;
-};
-
-/* One version, and, in a function's record, what the function is to be. A version never changes; a function's record
- * holds all of its first live version, so that older instances can run it without knowing of anything else. */
-struct record {
-    char language[SERVE_LANGUAGE_BYTES];
-    char name[SERVE_NAME_BYTES];
-    char version[SERVE_VERSION_BYTES];
-    char digest[65]; /* of the archive in the object store: sha256 hex */
-    int64_t created_unix_ms;
-    int64_t timeout_ns, keep_alive_ns, memory_bytes;
-    uint32_t retries_max, concurrency, workers_max;
-    char env[2048];                                 /* NAME=value lines */
-    char command[1024];                             /* of bin: program and arguments, a line each; "" is main */
-    struct record_alias aliases[SERVE_ALIASES_MAX]; /* an alias keeps its place; the first is `live` */
-    char previous[SERVE_VERSION_BYTES];             /* what was live before */
-    uint8_t closing;                                /* enum closing */
-    uint64_t revision;
-};
-
-/* What one row of the core's functions is to be: a function ("hello"), or a share of its requests on another version
- * ("hello@live#0b464216f447271f"). */
-struct row {
-    char text[SERVE_ROW_BYTES];
-    uint8_t alias, place, weight;
-    struct record record; /* of the version; of the function itself if it is no route */
 };
 
 /* One built version of a function: how to start its process. */
@@ -325,27 +282,6 @@ void functions_keep_build(struct instance *instance, const struct record *record
 void program_use_kept(struct instance *instance, struct function_side *side);
 /* The program of that version, or NULL. */
 const struct program *function_program(const struct function_side *side, const char *version);
-
-/* record.c: records in the broker's buckets */
-/* True if it is one of schema 1, whole and right, and the one that belongs at this key of its bucket. */
-bool record_parse_function(const char *key, struct bytes json, struct record *ret_record);
-bool record_parse_version(const char *key, struct bytes json, struct record *ret_record);
-uint32_t record_schema(struct bytes json);       /* which it says it has; 0 if it says none, or is no JSON */
-char *record_print(const struct record *record); /* free() */
-/* Without what a function's record has beside its live version. */
-char *record_print_version(const struct record *record);
-/* The record's key in its bucket, that of a version, and the name of the function's consumer. */
-void record_key(const struct record *record, char ret_key[SERVE_KEY_BYTES]);
-void record_version_key(const struct record *record, const char *version, char ret_key[SERVE_ROW_BYTES]);
-void record_consumer(const struct record *record, char ret_consumer[SERVE_KEY_BYTES]);
-/* The text of the row that serves that route: the function's own for the first live one. */
-void record_row(const struct record *record, size_t alias, size_t route, char ret_text[SERVE_ROW_BYTES]);
-/* NULL if there is none of that name ("" is live). */
-struct record_alias *record_alias(struct record *record, const char *name);
-/* Takes over what belongs to a version; aliases and all that is the function's stays. */
-void record_adopt_version(struct record *record, const struct record *version);
-/* How many rows of the core it takes. */
-uint32_t record_rows(const struct record *record);
 
 /* admin.c: the admin service */
 void admin_request(struct instance *instance, const struct rpc_request *request);

@@ -1,9 +1,12 @@
-/* Built versions: how to start a process of each. A function's row keeps those that it was ever set to; the newest one
- * that was built before the core asked for it is kept aside for the row that will. */
+/* Built versions: how to start a process of each. A function's row keeps the newest few that it was set to, so that a
+ * rollback is quick, and those that it needs now; the newest one that was built before the core asked for it is kept
+ * aside for the row that will. */
 #include "serve/instance.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum { PROGRAMS_KEPT = 4 };
 
 const struct program *function_program(const struct function_side *side, const char *version)
 {
@@ -26,11 +29,29 @@ struct program *program_make(const struct record *record, struct build_result *b
     return program;
 }
 
+static void programs_trim(struct function_side *side)
+{
+    struct program **link = &side->programs;
+    for (uint32_t count = 0; *link != NULL; count++) {
+        struct program *program = *link;
+        const char *version = program->record.version;
+        if (count < PROGRAMS_KEPT || strcmp(version, side->serving) == 0 ||
+            strcmp(version, side->record.version) == 0) {
+            link = &program->next;
+            continue;
+        }
+        *link = program->next;
+        program->next = NULL;
+        programs_free(program);
+    }
+}
+
 void program_add(struct function_side *side, struct program *program)
 {
     if (program != NULL) {
         program->next = side->programs;
         side->programs = program;
+        programs_trim(side);
     }
 }
 

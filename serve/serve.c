@@ -4,6 +4,7 @@
 #include "serve/recorder.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,10 @@ enum {
     CLOCK_TICKS = 10,
     TICK_NS = 1000000000,
     HOUSEKEEPING_NS = 50000000,
-    CLOSING_GRACE_NS = 1000000000
+    CLOSING_GRACE_NS = 1000000000,
+    MMAP_BYTES_MIN = 128 << 10,
+    TRIM_BYTES_MIN = 4 << 20,
+    ARENAS_MAX = 2,
 };
 
 static struct loop_wake *signalled; /* The only global: a signal handler has no argument. */
@@ -286,8 +290,18 @@ static void instance_stop(struct instance *instance)
     core_stop(instance);
 }
 
+/* Large buffers go back to the system as soon as they are freed. By itself glibc learns from the first large free to
+ * keep all up to 32 MiB in its heaps, one for each thread: after an attack the service stayed at 300 MB. */
+static void memory_frugal(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MMAP_BYTES_MIN);
+    mallopt(M_TRIM_THRESHOLD, TRIM_BYTES_MIN);
+    mallopt(M_ARENA_MAX, ARENAS_MAX);
+}
+
 int serve_run(const struct serve_options *options)
 {
+    memory_frugal();
     struct instance *instance = calloc(1, sizeof *instance);
     if (instance == NULL) {
         fprintf(stderr, "stead: out of memory\n");

@@ -36,7 +36,8 @@ void surroundings_name(struct instance *instance)
     } else if (getrandom(&random, sizeof random, 0) == sizeof random) {
         snprintf(instance->name, sizeof instance->name, "s%012llx", (unsigned long long)(random >> 16));
     }
-    /* What is on its way to another run of this name, or to a twin, is not for us: operations are numbers that repeat. */
+    /* What is on its way to another run of this name, or to a twin, is not for us: operations are numbers that
+     * repeat. */
     if (getrandom(&instance->run, sizeof instance->run, 0) != sizeof instance->run) {
         instance->run = (uint32_t)instance->started_unix_ms;
     }

@@ -65,19 +65,24 @@ static void choose_settings(struct drawer *drawer, struct choices *choices)
     settings->jitter = (uint8_t)pick(drawer, JITTER_NONE, JITTER_DECORRELATED);
 }
 
-static void choose_broker(struct drawer *drawer, struct choices *choices, uint64_t steps)
+void choices_size(struct choices *choices, uint64_t seed, uint64_t steps)
 {
     struct jet_settings *jet = &choices->jet;
     jet->ack_wait_ns = choices->settings.ack_wait_ns;
+    jet->requests_max = (uint32_t)(steps / 2 + REQUESTS_SPARE);
+    jet->history_max = jet->requests_max * 2;
+    jet->functions = choices->functions;
+    jet->seed = draw(seed, 1, PURPOSE_CHOICE, 0);
+}
+
+static void choose_broker(struct drawer *drawer, struct choices *choices)
+{
+    struct jet_settings *jet = &choices->jet;
     jet->dedup_ns = pick_scale(drawer, 2 * SECOND, 120 * SECOND);
     jet->retention_ns = choices->settings.call_budget_ns_max * pick(drawer, 2, 8) + 120 * SECOND;
     jet->messages_max = pick(drawer, 0, 3) == 0 ? (uint32_t)pick_scale(drawer, 16, 256) : 100000;
     jet->ack_pending_max = pick(drawer, 0, 3) == 0 ? (uint32_t)pick_scale(drawer, 2, 32) : 1000;
-    jet->requests_max = (uint32_t)(steps / 2 + 512);
-    jet->history_max = jet->requests_max * 2;
-    jet->functions = choices->functions;
     jet->profile = (uint8_t)pick(drawer, JET_2_9, JET_2_10);
-    jet->seed = draw(drawer->seed, 1, PURPOSE_CHOICE, 0);
 }
 
 /* How hard a fault strikes where it exists: low and high of its rate. */
@@ -127,7 +132,8 @@ void choices_draw(uint64_t seed, uint64_t steps, struct choices *ret_choices)
     memset(ret_choices, 0, sizeof(*ret_choices));
     choose_limits(&drawer, ret_choices);
     choose_settings(&drawer, ret_choices);
-    choose_broker(&drawer, ret_choices, steps);
+    choose_broker(&drawer, ret_choices);
+    choices_size(ret_choices, seed, steps);
     choose_faults(&drawer, ret_choices);
     ret_choices->latency_ns = pick_scale(&drawer, 20 * MICROSECOND, 8 * MILLISECOND);
     ret_choices->run_ns_mean = pick_scale(&drawer, 100 * MICROSECOND, 400 * MILLISECOND);

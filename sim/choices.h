@@ -13,6 +13,8 @@
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND      UINT64_C(1000000000)
 
+enum { REQUESTS_SPARE = 512 }; /* a world has room for half as many requests as steps, and these */
+
 struct choices {
     uint32_t nodes, functions;
     struct limits limits;
@@ -29,6 +31,8 @@ struct choices {
 };
 
 void choices_draw(uint64_t seed, uint64_t steps, struct choices *ret_choices);
+/* What follows from other choices: the sizes of the broker's tables and its copies of numbers. */
+void choices_size(struct choices *choices, uint64_t seed, uint64_t steps);
 /* Whether the fault strikes by itself, by the clock, rather than when something is done. */
 bool choices_timed(enum sim_fault fault);
 

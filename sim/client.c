@@ -10,6 +10,11 @@ static uint64_t digest_of(uint32_t request, bool other)
     return draw_mix((uint64_t)request << 1 | (uint64_t)other) | 1;
 }
 
+static bool publishes(enum call_kind kind)
+{
+    return kind == CALL_KIND_EXECUTE || kind == CALL_KIND_SUBMIT;
+}
+
 static uint32_t request_new(struct world *world)
 {
     uint32_t request = world->requests_count++;
@@ -35,16 +40,15 @@ static uint32_t request_pick(struct world *world, bool *ret_other)
     return count - 1 - (uint32_t)world_draw_below(world, reach, count, PURPOSE_CALL, world->arrivals);
 }
 
-static void raw_publish(struct world *world, uint32_t request, bool other)
+static void raw_publish(struct world *world, uint32_t request, const struct entry *entry)
 {
     const struct request *wanted = &world->requests[request];
     struct content content = { .kind = CONTENT_MESSAGE, .request = request, .function = wanted->function };
-    uint64_t random = world_draw(world, world->arrivals, PURPOSE_CALL, 2);
-    content.digest = digest_of(request, other);
-    content.has_id = (random & 3) != 0;
-    content.budget_ns = (random & 12) == 0 ? SECOND + draw_below(random, 20 * SECOND) : 0;
-    if (world_strikes(world, FAULT_RAW_INVALID, request)) {
-        content.invalid = random & 16 ? REASON_INVALID_EVENT : REASON_EVENT_TOO_LARGE;
+    content.digest = digest_of(request, entry->number[CALL_OTHER] != 0);
+    content.has_id = entry->number[CALL_UNNAMED] == 0;
+    content.budget_ns = entry->number[CALL_BUDGET_NS];
+    if (entry->number[CALL_INVALID] != 0) {
+        content.invalid = entry->number[CALL_INVALID] == 1 ? REASON_INVALID_EVENT : REASON_EVENT_TOO_LARGE;
     }
     if (world->broker_up_ns > world->now) {
         return;
@@ -99,40 +103,92 @@ static void call_note(struct world *world, uint32_t number, uint32_t index, uint
     world->calls_open++;
 }
 
-static uint64_t call_budget(struct world *world, uint32_t number, uint64_t random)
-{
-    if (world_strikes(world, FAULT_CLIENT_HURRY, number)) {
-        return MILLISECOND + draw_below(random, 2 * SECOND);
-    }
-    return random & 1 ? 5 * SECOND + draw_below(random, 60 * SECOND) : 0;
-}
-
-static void call_post(struct world *world, uint32_t index, uint32_t request, bool other, enum call_kind kind)
+static void call_post(struct world *world, uint32_t index, uint32_t request, const struct entry *entry)
 {
     uint32_t number = world->calls_count++;
-    uint64_t random = world_draw(world, number, PURPOSE_CALL, 3);
-    bool published = kind == CALL_KIND_EXECUTE || kind == CALL_KIND_SUBMIT;
+    enum call_kind kind = (enum call_kind)entry->what;
     struct call *call = &world->calls[number];
     call_note(world, number, index, request, kind);
     struct input input = { .kind = INPUT_CALL };
     input.as.call.kind = (uint8_t)kind;
     input.as.call.request = world->requests[request].key;
     input.as.call.reference = number + 1;
-    input.as.call.budget_ns = call_budget(world, number, random);
+    input.as.call.budget_ns = entry->number[CALL_BUDGET_NS];
     struct content content = { .kind = CONTENT_NONE };
-    if (published) {
-        call->digest = digest_of(request, other);
+    if (publishes(kind)) {
+        call->digest = digest_of(request, entry->number[CALL_OTHER] != 0);
         input.as.call.digest = call->digest;
         input.as.call.alias = request_alias(world, request);
-        bool strange = world_strikes(world, FAULT_CLIENT_STRANGE, number);
+        bool strange = entry->number[CALL_STRANGE] != 0;
         input.as.call.function = strange ? version_key(FUNCTIONS_MAX + 1, 1) : world->functions[call->function].name;
         content = (struct content){ .kind = CONTENT_REQUEST, .request = request, .function = call->function };
         content.digest = call->digest;
     }
-    if (world_strikes(world, FAULT_CLIENT_CANCEL, number)) {
-        world_post(world, world->now + draw_below(draw_mix(random), SECOND), EVENT_CANCEL)->number = number;
+    if (entry->number[CALL_LEAVES_NS] != 0) {
+        world_post(world, world->now + entry->number[CALL_LEAVES_NS] - 1, EVENT_CANCEL)->number = number;
     }
     node_step(world, index, &input, &content);
+}
+
+/* -- what is done -- */
+
+static void client_perform(struct world *world, const struct entry *entry)
+{
+    uint32_t request = (uint32_t)entry->number[CALL_REQUEST];
+    if (entry->number[CALL_FORGED] != 0) {
+        far_end_announce(world, request);
+    }
+    if (publishes((enum call_kind)entry->what) && entry->number[CALL_RAW] != 0) {
+        raw_publish(world, request, entry);
+        return;
+    }
+    uint32_t index = (uint32_t)(entry->number[CALL_NODE] % world->choices.nodes);
+    for (uint32_t tries = 0; tries < world->choices.nodes && world->nodes[index].state != NODE_UP; tries++) {
+        index = (index + 1) % world->choices.nodes;
+    }
+    if (world->nodes[index].state != NODE_DOWN && world->nodes[index].paused_until_ns <= world->now) {
+        call_post(world, index, request, entry);
+    }
+}
+
+/* Requests keep their numbers although others may be missing: what is drawn about them stays the same. */
+void client_do(struct world *world, const struct entry *entry)
+{
+    if (entry->number[CALL_REQUEST] >= world->requests_max || world->calls_count >= world->calls_max) {
+        return;
+    }
+    while (world->requests_count <= entry->number[CALL_REQUEST]) {
+        request_new(world);
+    }
+    follow_call_note(world, entry);
+    client_perform(world, entry);
+}
+
+/* -- what is drawn -- */
+
+static void raw_draw(struct world *world, struct entry *entry)
+{
+    uint64_t random = world_draw(world, world->arrivals, PURPOSE_CALL, 2);
+    entry->number[CALL_RAW] = 1;
+    entry->number[CALL_UNNAMED] = (random & 3) == 0;
+    entry->number[CALL_BUDGET_NS] = (random & 12) == 0 ? SECOND + draw_below(random, 20 * SECOND) : 0;
+    if (world_strikes(world, FAULT_RAW_INVALID, entry->number[CALL_REQUEST])) {
+        entry->number[CALL_INVALID] = random & 16 ? 1 : 2;
+    }
+}
+
+static void call_draw(struct world *world, struct entry *entry)
+{
+    uint32_t number = world->calls_count;
+    uint64_t random = world_draw(world, number, PURPOSE_CALL, 3);
+    uint64_t budget = random & 1 ? 5 * SECOND + draw_below(random, 60 * SECOND) : 0;
+    bool hurries = world_strikes(world, FAULT_CLIENT_HURRY, number);
+    entry->number[CALL_BUDGET_NS] = hurries ? MILLISECOND + draw_below(random, 2 * SECOND) : budget;
+    entry->number[CALL_STRANGE] =
+        publishes((enum call_kind)entry->what) && world_strikes(world, FAULT_CLIENT_STRANGE, number);
+    if (world_strikes(world, FAULT_CLIENT_CANCEL, number)) {
+        entry->number[CALL_LEAVES_NS] = 1 + draw_below(draw_mix(random), SECOND);
+    }
 }
 
 void client_arrival(struct world *world)
@@ -143,22 +199,19 @@ void client_arrival(struct world *world)
         return;
     }
     enum call_kind kind = door_pick(world);
-    bool published = kind == CALL_KIND_EXECUTE || kind == CALL_KIND_SUBMIT;
-    uint32_t request = published ? request_pick(world, &other) : door_request(world);
-    if (world_strikes(world, FAULT_CANCEL_FORGED, request)) {
-        far_end_announce(world, request);
+    struct entry entry = { .kind = ENTRY_CALL, .what = (uint8_t)kind };
+    uint32_t request = publishes(kind) ? request_pick(world, &other) : door_request(world);
+    entry.number[CALL_AT] = world->now;
+    entry.number[CALL_REQUEST] = request;
+    entry.number[CALL_OTHER] = other;
+    entry.number[CALL_NODE] = draw_below(random, world->choices.nodes);
+    entry.number[CALL_FORGED] = world_strikes(world, FAULT_CANCEL_FORGED, request);
+    if (publishes(kind) && world_strikes(world, FAULT_RAW_PUBLISH, request)) {
+        raw_draw(world, &entry);
+    } else {
+        call_draw(world, &entry);
     }
-    if (published && world_strikes(world, FAULT_RAW_PUBLISH, request)) {
-        raw_publish(world, request, other);
-        return;
-    }
-    uint32_t index = (uint32_t)draw_below(random, world->choices.nodes);
-    for (uint32_t tries = 0; tries < world->choices.nodes && world->nodes[index].state != NODE_UP; tries++) {
-        index = (index + 1) % world->choices.nodes;
-    }
-    if (world->nodes[index].state != NODE_DOWN && world->nodes[index].paused_until_ns <= world->now) {
-        call_post(world, index, request, other, kind);
-    }
+    client_do(world, &entry);
 }
 
 void client_cancel(struct world *world, uint32_t number)

@@ -10,6 +10,10 @@ static uint64_t fault_draw(const struct world *world, enum sim_fault fault, enum
 
 static void fault_again(struct world *world, enum sim_fault fault)
 {
+    if (world->options.schedule != NULL) {
+        follow_fault_next(world, fault);
+        return;
+    }
     uint64_t mean = world->choices.fault[fault];
     uint64_t wait = mean / 4 + draw_below(fault_draw(world, fault, PURPOSE_FAULT_WHEN), mean * 3 / 2);
     world_post(world, world->now + wait, EVENT_FAULT)->how = (uint8_t)fault;
@@ -18,8 +22,9 @@ static void fault_again(struct world *world, enum sim_fault fault)
 void fault_begin(struct world *world)
 {
     for (uint32_t fault = 0; fault < FAULT_COUNT; fault++) {
-        if (world->choices.fault[fault] != 0 && choices_timed(fault)) {
-            fault_again(world, fault);
+        bool exists = world->options.schedule != NULL || world->choices.fault[fault] != 0;
+        if (exists && choices_timed((enum sim_fault)fault)) {
+            fault_again(world, (enum sim_fault)fault);
         }
     }
 }
@@ -222,6 +227,12 @@ void fault_event(struct world *world, const struct event *event)
     world->report->faults[fault]++;
     uint64_t random = fault_draw(world, fault, PURPOSE_FAULT_HOW);
     uint32_t index = (uint32_t)draw_below(fault_draw(world, fault, PURPOSE_FAULT_WHO), world->choices.nodes);
+    if (world->options.schedule != NULL) {
+        const struct entry *entry = follow_fault_take(world, fault);
+        random = entry->number[FAULT_RANDOM];
+        index = (uint32_t)(entry->number[FAULT_NODE] % world->choices.nodes);
+    }
+    follow_fault_note(world, fault, index, random);
     fault_again(world, fault);
     strike_node(world, fault, index, random);
     strike_world(world, fault, random);

@@ -17,7 +17,8 @@ static struct input *complete_later(struct world *world, uint32_t index, const s
 static void perform_build(struct world *world, uint32_t index, const struct effect *effect)
 {
     uint32_t function = function_of_key(world, effect->key);
-    uint64_t delay = world_draw_below(world, 400 * MILLISECOND, index, PURPOSE_FAULT_HOW, world->steps);
+    uint64_t delay =
+        world_draw_below(world, 400 * MILLISECOND, effect->key.hi, PURPOSE_FAULT_HOW, world->nodes[index].incarnation);
     struct input *built = complete_later(world, index, effect, delay, INPUT_BUILT);
     const struct function *wanted = &world->functions[function];
     uint32_t version = (uint32_t)effect->key.hi;
@@ -35,7 +36,7 @@ static void perform_ensure(struct world *world, uint32_t index, const struct eff
     const struct node *node = &world->nodes[index];
     bool lost = world->broker_up_ns > world->now || (!node->link.up && !world->healed);
     if (lost || world_strikes(world, FAULT_ENSURE_FAIL, index)) {
-        bool refused = !lost && (world->steps & 1) == 0;
+        bool refused = !lost && (world_draw(world, index, PURPOSE_FAULT_HOW, effect->operation) & 1) == 0;
         struct input *input =
             complete_later(world, index, effect, refused ? MILLISECOND : 2 * SECOND, INPUT_CONSUMER_READY);
         input->outcome = refused ? OUTCOME_REFUSED : OUTCOME_UNKNOWN;

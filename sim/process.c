@@ -44,7 +44,7 @@ void process_start(struct world *world, uint32_t index, const struct effect *eff
     worker->state = PROCESS_STARTING;
     worker->function = function_of_key(world, effect->key);
     worker->version = (uint32_t)effect->key.hi;
-    uint64_t random = world_draw(world, effect->about.bits, PURPOSE_WORKER, world->steps);
+    uint64_t random = world_draw(world, effect->about.bits, PURPOSE_WORKER, world->nodes[index].incarnation);
     worker->concurrency = (uint16_t)(1 + draw_below(draw_mix(random), 4));
     worker->ahead = worker->concurrency == 1 || (random & 1) == 0; /* some say so although they run several at once */
     if (world_strikes(world, FAULT_START_HANG, index)) {
@@ -54,39 +54,40 @@ void process_start(struct world *world, uint32_t index, const struct effect *eff
     process_news(world, index, worker, delay, world_strikes(world, FAULT_START_FAIL, index) ? NEWS_EXIT : NEWS_READY);
 }
 
-/* -- executions -- */
+/* -- executions: drawn by request, so that another request less is the same fate for this one -- */
 
-static enum worker_news execution_end(struct world *world, uint64_t execution, bool *ret_hangs)
+static enum worker_news execution_end(struct world *world, uint64_t request, bool *ret_hangs)
 {
-    *ret_hangs = world_strikes(world, FAULT_WORKER_HANG, execution);
-    if (world_strikes(world, FAULT_WORKER_CRASH, execution)) {
+    *ret_hangs = world_strikes(world, FAULT_WORKER_HANG, request);
+    if (world_strikes(world, FAULT_WORKER_CRASH, request)) {
         return NEWS_CRASH;
     }
-    if (world_strikes(world, FAULT_WORKER_GARBAGE, execution)) {
+    if (world_strikes(world, FAULT_WORKER_GARBAGE, request)) {
         return NEWS_GARBAGE;
     }
-    if (world_strikes(world, FAULT_ERROR_PERMANENT, execution)) {
+    if (world_strikes(world, FAULT_ERROR_PERMANENT, request)) {
         return NEWS_PERMANENT;
     }
-    if (world_strikes(world, FAULT_ERROR_THROTTLE, execution)) {
+    if (world_strikes(world, FAULT_ERROR_THROTTLE, request)) {
         return NEWS_THROTTLE;
     }
-    return world_strikes(world, FAULT_ERROR_RETRY, execution) ? NEWS_RETRY : NEWS_RESULT;
+    return world_strikes(world, FAULT_ERROR_RETRY, request) ? NEWS_RETRY : NEWS_RESULT;
 }
 
 static void execution_start(struct world *world, uint32_t index, const struct worker *worker, struct running *running)
 {
     bool hangs;
-    enum worker_news end = execution_end(world, running->execution, &hangs);
+    uint32_t request = running->message.request;
+    enum worker_news end = execution_end(world, request, &hangs);
     running->started = true;
     world->report->executions++;
-    world->requests[running->message.request].executions++;
+    uint32_t executions = world->requests[request].executions++;
     if (hangs) {
         return;
     }
     uint64_t mean = world->functions[worker->function].run_ns;
-    uint64_t delay = mean / 4 + world_draw_below(world, mean * 3 / 2, running->execution, PURPOSE_RUN, 0);
-    delay *= world_strikes(world, FAULT_WORKER_SLOW, running->execution) ? 50 : 1;
+    uint64_t delay = mean / 4 + world_draw_below(world, mean * 3 / 2, request, PURPOSE_RUN, executions);
+    delay *= world_strikes(world, FAULT_WORKER_SLOW, request) ? 50 : 1;
     struct event *event = process_news(world, index, worker, delay, end);
     event->execution = running->execution;
 }
@@ -167,7 +168,7 @@ void process_kill(struct world *world, uint32_t index, const struct effect *effe
     struct worker *worker = process_find(world, index, effect->about);
     if (worker != NULL) {
         process_news(world, index, worker,
-                     world_draw_below(world, 20 * MILLISECOND, index, PURPOSE_WORKER, world->steps), NEWS_EXIT);
+                     world_draw_below(world, 20 * MILLISECOND, index, PURPOSE_WORKER, effect->about.bits), NEWS_EXIT);
     }
 }
 

@@ -58,7 +58,11 @@ static void make_functions(struct world *world)
 static bool world_make(struct world *world)
 {
     struct choices *choices = &world->choices;
-    choices_draw(world->options.seed, world->steps_target, choices);
+    if (world->options.schedule != NULL) {
+        schedule_choices(world->options.schedule, choices);
+    } else {
+        choices_draw(world->options.seed, world->steps_target, choices);
+    }
     world->requests_max = choices->jet.requests_max;
     world->calls_max = choices->jet.requests_max * 2;
     world->requests = calloc(world->requests_max, sizeof(*world->requests));
@@ -67,8 +71,8 @@ static bool world_make(struct world *world)
     struct jet_hooks hooks;
     far_end_hooks(world, &hooks);
     make_functions(world);
-    return kernel_init(&world->kernel, 1024) && make_nodes(world) && world->requests != NULL && world->calls != NULL &&
-           world->ran != NULL && jet_init(&world->jet, &choices->jet, &hooks);
+    return follow_begin(world) && kernel_init(&world->kernel, 1024) && make_nodes(world) && world->requests != NULL &&
+           world->calls != NULL && world->ran != NULL && jet_init(&world->jet, &choices->jet, &hooks);
 }
 
 static void world_free(struct world *world)
@@ -82,6 +86,7 @@ static void world_free(struct world *world)
     free(world->requests);
     free(world->calls);
     free(world->ran);
+    follow_free(world);
     jet_free(&world->jet);
     kernel_free(&world->kernel);
     free(world);
@@ -96,7 +101,11 @@ static void world_begin(struct world *world)
         world_post(world, world->choices.heartbeat_ns, EVENT_HEARTBEAT)->node = index;
         world_post(world, world->choices.clock_every_ns, EVENT_CLOCK)->node = index;
     }
-    world_post(world, SECOND, EVENT_ARRIVAL);
+    if (world->options.schedule != NULL) {
+        follow_call_post(world);
+    } else {
+        world_post(world, SECOND, EVENT_ARRIVAL);
+    }
     fault_begin(world);
 }
 
@@ -115,7 +124,8 @@ static void event_input(struct world *world, const struct event *event)
 static void event_stopped(struct world *world, uint32_t index)
 {
     node_crash(world, index);
-    uint64_t later = 100 * MILLISECOND + world_draw_below(world, SECOND, index, PURPOSE_BOOT, world->steps);
+    uint64_t later = 100 * MILLISECOND + world_draw_below(world, SECOND, index, PURPOSE_BOOT,
+                                                          UINT64_C(1) << 32 | world->nodes[index].incarnation);
     node_boot_later(world, index, later);
 }
 
@@ -170,7 +180,9 @@ static void put_off(struct world *world, const struct event *event, uint64_t at)
 
 static void event_arrival(struct world *world)
 {
-    if (!world->healed) {
+    if (world->options.schedule != NULL && !world->healed) {
+        follow_arrival(world);
+    } else if (!world->healed) {
         uint64_t mean = world->choices.arrival_ns_mean;
         uint64_t wait = mean / 4 + world_draw_below(world, mean * 3 / 2, world->arrivals, PURPOSE_ARRIVAL, 1);
         world_post(world, world->now + wait, EVENT_ARRIVAL);
@@ -275,7 +287,7 @@ static void run_faults(struct world *world)
     struct event event;
     while (world->steps < world->steps_target && world->now < FAULT_SECONDS_MAX * SECOND &&
            world->requests_count < world->requests_max && world->calls_count < world->calls_max &&
-           kernel_pop(&world->kernel, &event)) {
+           !follow_over(world) && kernel_pop(&world->kernel, &event)) {
         world_handle(world, &event);
     }
 }
@@ -286,7 +298,10 @@ static void run_until_quiet(struct world *world)
     uint64_t events = 0;
     while (kernel_pop(&world->kernel, &event)) {
         world_handle(world, &event);
-        if (++events % UNMET_EVERY != 0) {
+        /* What a seed had posted and nobody heeds now does not count: a schedule does not post it. */
+        bool heeded = event.kind != EVENT_ARRIVAL && event.kind != EVENT_FAULT;
+        events += heeded;
+        if (!heeded || events % UNMET_EVERY != 0) {
             continue;
         }
         const char *unmet = finish_unmet(world);
@@ -328,6 +343,7 @@ static void run_guarded(struct world *world)
         if (setjmp(world->stop) == 0) {
             world_begin(world);
             run_faults(world);
+            follow_healed(world);
             fault_heal(world);
             run_until_quiet(world);
         }
@@ -345,12 +361,21 @@ bool sim_run(const struct sim_options *options, struct sim_report *ret_report)
         return false;
     }
     world->options = *options;
-    world->steps_target = options->steps != 0 ? options->steps : SIM_STEPS_DEFAULT;
+    if (options->schedule != NULL) {
+        world->options.seed = options->schedule->seed;
+        world->options.steps = options->schedule->steps;
+        world->options.mutant = options->schedule->mutant;
+    }
+    world->steps_target = world->options.steps != 0 ? world->options.steps : SIM_STEPS_DEFAULT;
     world->report = ret_report;
     bool made = world_make(world);
     if (made) {
         run_guarded(world);
         run_report(world);
+        follow_healed(world);
+        if (options->record != NULL) {
+            schedule_sort(options->record);
+        }
     }
     made = made && !world->memory_short;
     world_free(world);

@@ -84,12 +84,17 @@ enum sim_fault {
 const char *sim_fault_name(enum sim_fault fault); /* "LINK_CUT"; never NULL */
 const char *sim_fault_text(enum sim_fault fault); /* "connection cut"; never NULL */
 
+struct schedule;
+
 struct sim_options {
     uint64_t seed;
     uint64_t steps;        /* core steps, over all cores, after which the faults end; 0: SIM_STEPS_DEFAULT */
     uint32_t mutant;       /* planted bug of the core; only in builds with STEAD_MUTANTS */
     bool wall_jumps_never; /* the same world with all wall clocks steady: the effects must not differ */
-    FILE *story;           /* NULL, or where the run is told, one line an event */
+    /* NULL, or what happens, instead of what the seed would draw. Its seed, steps and mutant count, not those here. */
+    const struct schedule *schedule;
+    struct schedule *record; /* NULL, or filled with what happened; sorted. The caller frees it */
+    FILE *story;             /* NULL, or where the run is told, one line an event */
 };
 
 struct sim_violation {

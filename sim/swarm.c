@@ -2,6 +2,7 @@
  * it is taken twice a seed, which lasts milliseconds. */
 #include "sim/swarm.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +83,29 @@ static bool swarm_take(struct swarm *swarm, uint64_t *ret_seed)
     return more;
 }
 
+/* Every twentieth seed is played twice: the second run must have the first one's hash (S20). */
+static bool swarm_play(const struct sim_options *options, struct sim_report *run)
+{
+    enum { AGAIN_EVERY = 20 };
+    struct sim_report again;
+    if (!sim_run(options, run)) {
+        return false;
+    }
+    if (options->seed % AGAIN_EVERY != 0) {
+        return true;
+    }
+    if (!sim_run(options, &again)) {
+        return false;
+    }
+    if (run->violation.id[0] == 0 && again.hash != run->hash) {
+        struct sim_violation *violation = &run->violation;
+        *violation = (struct sim_violation){ .id = "S20", .step = run->steps, .at_ns = run->simulated_ns };
+        snprintf(violation->why, sizeof(violation->why),
+                 "the second run has hash %016" PRIx64 ", the first %016" PRIx64, again.hash, run->hash);
+    }
+    return true;
+}
+
 static void *swarm_work(void *argument)
 {
     struct swarm *swarm = argument;
@@ -90,7 +114,7 @@ static void *swarm_work(void *argument)
     bool ok = run != NULL;
     while (ok && swarm_take(swarm, &seed)) {
         struct sim_options options = { .seed = seed, .steps = swarm->options->steps, .mutant = swarm->options->mutant };
-        ok = sim_run(&options, run);
+        ok = swarm_play(&options, run);
         pthread_mutex_lock(&swarm->lock);
         if (ok) {
             swarm_add(&swarm->report, run);

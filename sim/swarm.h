@@ -1,5 +1,7 @@
 /* Many seeds at once: threads take seeds from a counter, each runs its own world, and what they found is added up.
  *
+ * One seed in twenty is played twice and must have one hash.
+ *
  * Seeds do not depend on who ran them, so a fleet's findings are the same for any number of jobs; only the order in
  * which failures are reported may differ, and the report sorts them by seed. */
 #ifndef STEAD_SIM_SWARM_H

@@ -20,18 +20,24 @@ uint64_t world_draw_below(const struct world *world, uint64_t bound, uint64_t en
     return draw_below(world_draw(world, entity, purpose, counter), bound);
 }
 
-bool world_strikes(struct world *world, enum sim_fault fault, uint64_t entity)
+static bool fault_drawn(struct world *world, enum sim_fault fault, uint64_t entity)
 {
     uint64_t rate = world->choices.fault[fault];
-    if (rate == 0 || world->healed) {
+    if (rate == 0) {
         return false;
     }
     uint64_t counter = world->fault_counter[fault]++;
-    if (world_draw_below(world, 1000000, entity, PURPOSE_FAULT_HIT + fault, counter) >= rate) {
+    return world_draw_below(world, 1000000, entity, PURPOSE_FAULT_HIT + fault, counter) < rate;
+}
+
+bool world_strikes(struct world *world, enum sim_fault fault, uint64_t entity)
+{
+    if (world->healed) {
         return false;
     }
-    world->report->faults[fault]++;
-    return true;
+    bool strikes = follow_strikes(world, fault, entity, fault_drawn(world, fault, entity));
+    world->report->faults[fault] += strikes;
+    return strikes;
 }
 
 void world_violation(struct world *world, const char *id, const char *format, ...)

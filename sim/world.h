@@ -15,6 +15,7 @@
 #include "sim/choices.h"
 #include "sim/jet.h"
 #include "sim/kernel.h"
+#include "sim/schedule.h"
 #include "sim/sim.h"
 
 enum {
@@ -173,8 +174,26 @@ struct execution {
     uint32_t version;
 };
 
+/* The number-th occasion for a fault at an entity; number 0: how many there were. */
+struct occasion {
+    uint64_t entity, number, times;
+    uint32_t fault;
+    bool used;
+};
+
+struct occasions {
+    struct occasion *row; /* open addressing; a power of two */
+    uint32_t count, capacity;
+};
+
+struct follow {
+    struct occasions counters, strikes;
+    uint32_t call_at, fault_at[FAULT_COUNT]; /* the entries that are due next */
+};
+
 struct world {
     struct sim_options options;
+    struct follow follow;
     struct choices choices;
     struct kernel kernel;
     struct jet jet;
@@ -288,10 +307,25 @@ void process_die(struct world *world, uint32_t index, uint64_t pick);
 
 /* -- client.c -- */
 void client_arrival(struct world *world);
+void client_do(struct world *world, const struct entry *entry); /* what a schedule says */
 void client_cancel(struct world *world, uint32_t call);
 void client_reply(struct world *world, uint32_t index, const struct effect *effect);
 void client_learn(struct world *world, uint32_t index, const struct effect *effect);
 void client_node_gone(struct world *world, uint32_t index);
+
+/* -- follow.c: a run that is recorded or follows a schedule; all of it does nothing in other runs -- */
+bool follow_begin(struct world *world);
+void follow_free(struct world *world);
+void follow_healed(struct world *world);
+bool follow_over(const struct world *world); /* the schedule's faults end before the next event */
+/* Whether that occasion is taken: `drawn` says what the seed would. */
+bool follow_strikes(struct world *world, enum sim_fault fault, uint64_t entity, bool drawn);
+void follow_fault_next(struct world *world, enum sim_fault fault);
+const struct entry *follow_fault_take(struct world *world, enum sim_fault fault);
+void follow_fault_note(struct world *world, enum sim_fault fault, uint32_t node, uint64_t random);
+void follow_call_post(struct world *world);
+void follow_arrival(struct world *world);
+void follow_call_note(struct world *world, const struct entry *entry);
 
 /* -- fault.c -- */
 void fault_begin(struct world *world);

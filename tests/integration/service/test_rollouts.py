@@ -140,7 +140,8 @@ class Conflict(ChangeCase):
             listed = self.assert_done(self.one.client.ask("Versions", name="both")).versions
             live = [version.version for version in listed if version.aliases]
             self.assertEqual(len(live), 1)
-            wait_for(lambda: self.get("both").state == "READY" and self.get("both").version == live[0], "it", 20)
+            self.rolled_out("both", 2)
+            self.assertEqual(self.get("both").version, live[0])
             self.assertIn(self.call("both"), (left, right))
 
     def test_two_deploys_that_do_not_start(self):
@@ -174,10 +175,31 @@ class Conflict(ChangeCase):
             self.assert_settled(answers, ("ABORTED", "FAILED_PRECONDITION"))
             for call in pending:
                 answer = calls.answer_of(call)
-                if not answer.ok:
-                    self.assertIn(answer.reason, ("FUNCTION_REMOVED", "FUNCTION_NOT_FOUND"), repr(answer))
+                if not answer.ok:  # NOT_DEPLOYED: the deploy came after the removal, and builds
+                    reasons = ("FUNCTION_REMOVED", "FUNCTION_NOT_FOUND", "NOT_DEPLOYED")
+                    self.assertIn(answer.reason, reasons, repr(answer))
             if answers[1].status.name == "OK" and answers[0].status.name != "OK":
                 self.gone("leaves")
+        self.bus.queue_empty()
+
+
+    def test_removal_that_a_gateway_has_not_heard_of(self):
+        self.deploy("unheard", 1)
+        self.known("unheard", self.two)
+        self.assertEqual(self.call("unheard", self.two), 1)
+        os.kill(self.two.pid, signal.SIGSTOP)
+        try:
+            removing = behind(lambda: self.one.client.remove("unheard"))
+            pending = [self.two.client.start("unheard", event_of({}), timeout=20) for _ in range(20)]
+            time.sleep(2)
+        finally:
+            os.kill(self.two.pid, signal.SIGCONT)
+        for call in pending:
+            answer = calls.answer_of(call)
+            if not answer.ok:
+                self.assertIn(answer.reason, ("FUNCTION_REMOVED", "FUNCTION_NOT_FOUND"), repr(answer))
+        self.assert_done(removing())
+        self.gone("unheard", self.two)
         self.bus.queue_empty()
 
 
