@@ -13,6 +13,7 @@
 #include "cli/man.h"
 #include "cli/new.h"
 #include "cli/plugin_check.h"
+#include "cli/replay.h"
 #include "cli/result.h"
 #include "cli/sdk.h"
 #include "cli/settings.h"
@@ -151,6 +152,13 @@ static const struct option sim_swarm_options[] = {
     OPTION_JSON,
     NO_OPTION,
 };
+static const struct option replay_options[] = {
+    { "to", 0, "N", "stop after this step" },
+    { "dump", 0, NULL, "print the last steps, what came in and what was asked for, and the state after them" },
+    { "any-build", 0, NULL, "also what a core of other sources recorded: tells what differs" },
+    OPTION_JSON,
+    NO_OPTION,
+};
 static const struct option config_options[] = { OPTION_CONFIG, OPTION_SET, OPTION_JSON, NO_OPTION };
 static const struct option schema_options[] = { { "markdown", 0, NULL, "the reference page instead" },
                                                 { "manifest", 0, NULL, "of stead.yaml, a function's manifest" },
@@ -248,6 +256,13 @@ const struct command commands[] = {
       "stead sim shrink --seed 42", sim_shrink_options, false, NULL, sim_raw },
     { "sim swarm", "", 0, 0, "Play many simulated worlds", "Ends with 0 only if no world broke a promise.",
       "stead sim swarm --seeds 1..1000 --jobs 2", sim_swarm_options, false, NULL, sim_raw },
+    { "replay", "JOURNAL", 1, 1, "Run a recorded journal again and compare",
+      "JOURNAL is the folder (its newest run) or one of its files. The core of this program gets what the service saw "
+      "and must\n"
+      "come to the same states and ask for the same effects; the first difference is named. Exit code 1 if there is "
+      "one, if\n"
+      "the core fails an assertion, or if the journal is damaged.",
+      "stead replay /var/lib/stead/journal --dump", replay_options, false, replay_command_run, NULL },
     { "plugin check", "PROGRAM [ARGUMENT...]", 1, ARGUMENTS_MAX, "Check that a program speaks pipe/1",
       "Talks to the program as Stead would, also in the ways that rarely happen, and prints TAP.",
       "stead plugin check ./hello", NULL, false, NULL, plugin_check_main },

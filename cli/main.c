@@ -5,6 +5,7 @@
 #include "adapters/spawner/spawner.h"
 #include "cli/help.h"
 #include "cli/say.h"
+#include "serve/replay.h"
 #include "sim/sim.h"
 
 #include <errno.h>
@@ -13,13 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The core's way out, declared here since the command line does not see the core (core/assert.h). Under simulation a
- * failed assertion is a finding of that run, and sim_panicked() does not come back. */
+/* The core's way out, declared here since the command line does not see the core (core/assert.h). Under simulation and
+ * in a replay a failed assertion is a finding, and sim_panicked() and replay_panicked() do not come back. */
 _Noreturn void stead_panic(const char *file, int line, const char *condition);
 
 _Noreturn void stead_panic(const char *file, int line, const char *condition)
 {
     sim_panicked(file, line, condition);
+    replay_panicked(file, line, condition);
     fprintf(stderr, "stead: %s:%d: assertion failed: %s\n", file, line, condition);
     abort();
 }

@@ -355,6 +355,39 @@ struct core *core_copy(void *to, const struct core *from)
     return to;
 }
 
+static bool pool_alike(const struct pool *a, const struct pool *b)
+{
+    return a->at == b->at && a->row_size == b->row_size && a->rows == b->rows && a->table == b->table;
+}
+
+static bool index_alike(const struct index *a, const struct index *b)
+{
+    return a->at == b->at && a->mask == b->mask;
+}
+
+struct core *core_restore(void *to, const struct limits *limits, const void *bytes, uint64_t size)
+{
+    struct core shape = { .size = 0 }, found;
+    if (!limits_good(limits) || size < sizeof found) {
+        return 0;
+    }
+    layout(&shape, limits);
+    __builtin_memcpy(&found, bytes, sizeof found);
+    bool alike = size == shape.size && found.size == size && found.out == 0 && pool_alike(&found.calls, &shape.calls) &&
+                 pool_alike(&found.deliveries, &shape.deliveries) && pool_alike(&found.functions, &shape.functions) &&
+                 pool_alike(&found.workers, &shape.workers) &&
+                 index_alike(&found.calls_by_request, &shape.calls_by_request) &&
+                 index_alike(&found.deliveries_by_request, &shape.deliveries_by_request) &&
+                 index_alike(&found.functions_by_name, &shape.functions_by_name) &&
+                 found.timers_at == shape.timers_at && found.heap_at == shape.heap_at &&
+                 found.timers_count == shape.timers_count && found.heap_count <= shape.timers_count;
+    if (!alike) {
+        return 0;
+    }
+    __builtin_memcpy(to, bytes, size);
+    return to;
+}
+
 #ifdef STEAD_MUTANTS
 void core_set_mutant(struct core *core, uint32_t id)
 {

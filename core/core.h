@@ -20,6 +20,10 @@
 
 #define CORE_NEVER UINT64_MAX /* core_next_deadline(): nothing is due */
 
+/* Counts up whenever the same inputs may lead to other effects or another state, or a state is laid out otherwise: what
+ * was recorded by another one is not replayed. */
+enum { CORE_BEHAVIOUR = 1 };
+
 struct core;
 
 /* Bytes that core_init needs, aligned to 16; 0 if a limit is 0 or over HANDLE_ROWS_MAX. */
@@ -32,6 +36,9 @@ uint64_t core_next_deadline(const struct core *core);
 uint64_t core_hash(const struct core *core);
 /* Makes `to` (core_size() bytes) an equal and independent core. */
 struct core *core_copy(void *to, const struct core *from);
+/* The same from the `size` bytes of a copy that was kept, of a core with these limits and this CORE_BEHAVIOUR; NULL if
+ * they are not laid out so. Bytes that were changed since must be found out before, by a sum. */
+struct core *core_restore(void *to, const struct limits *limits, const void *bytes, uint64_t size);
 
 /* What people and metrics may look at. Gauges are derived; counters only grow. */
 struct core_view {

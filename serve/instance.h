@@ -141,6 +141,7 @@ struct instance {
     struct metrics *metrics;
     struct status status;
     struct core *core;
+    struct recorder *recorder; /* NULL: nothing is recorded */
     struct loop_timer *deadline, *tick, *provision_retry, *housekeeping;
     struct loop_wake *rpc_wake, *signal_wake;
     struct effects *effects;

@@ -1,6 +1,7 @@
 /* Starts an instance, lets it run, and takes it down in the order that loses nothing: new calls are refused, what runs
  * finishes, results are stored and answered, then connections and processes end. */
 #include "serve/jobs.h"
+#include "serve/recorder.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -115,6 +116,7 @@ static bool core_start(struct instance *instance)
     }
     instance->hash_seed = seed[1];
     instance->core = core_init(memory, &limits, &settings, seed[0]);
+    recorder_start(instance, &limits, &settings, seed[0]);
     instance->effects = calloc(1, sizeof *instance->effects);
     instance->queue = calloc(SERVE_QUEUE_MAX, sizeof *instance->queue);
     instance->calls = calloc(SERVE_CALLS_MAX, sizeof *instance->calls);
@@ -132,6 +134,7 @@ static bool core_start(struct instance *instance)
 
 static void core_stop(struct instance *instance)
 {
+    recorder_stop(instance);
     HASH_CLEAR(hh, instance->calls_by_rpc);
     functions_stop(instance);
     blob_store_free(instance->blobs);

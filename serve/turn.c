@@ -1,6 +1,7 @@
 /* One turn of the core: an input in, its effects performed in order. Inputs that arise while effects are performed (a
  * publish that can't be sent, say) wait in a queue and are stepped right after, so that steps never nest. */
 #include "serve/instance.h"
+#include "serve/recorder.h"
 
 enum { TICKS_PER_TURN_MAX = 64, ANSWERS_NS_MAX = 2000000000, ANSWERS_LOOK_NS = 10000000 };
 
@@ -20,6 +21,7 @@ static void step(struct instance *instance, struct input *input)
 {
     input->now_ns = loop_now_ns();
     input->wall_ns = input->kind == INPUT_TICK ? 0 : wall_ns();
+    recorder_input(instance, input);
     core_step(instance->core, input, instance->effects);
     for (uint32_t i = 0; i < instance->effects->count; i++) {
         instance_perform(instance, &instance->effects->list[i]);

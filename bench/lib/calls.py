@@ -47,16 +47,21 @@ def deploy(build, address, function):
         raise Failed(f"stead deploy {function} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
-def start_stead(build, folder, started):
-    broker, url = processes.start_broker("stead-nats", folder)
+def start_service(build, folder, started, name, *more):
+    """A `stead serve` with a broker of its own. Gives (address, processes that work for it)."""
+    broker, url = processes.start_broker(f"{name}-nats", folder)
     started.append(broker)
-    ports = folder / "stead.json"
+    ports = folder / f"{name}.json"
     command = [build / "stead", "serve", "--nats", url, "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0",
-               "--store", folder / "stead-store", "--ports-file", ports]
-    service = Process("stead", command, folder)
+               "--store", folder / f"{name}-store", "--ports-file", ports, *more]
+    service = Process(name, command, folder)
     started.append(service)
     address = json.loads(service.wait_for_file(ports).read_text())["grpc"]
-    roots = {"nats-server": broker.pid, "service": service.pid}
+    return address, {"nats-server": broker.pid, "service": service.pid}
+
+
+def start_stead(build, folder, started):
+    address, roots = start_service(build, folder, started, "stead")
     subjects = []
     for function, name in (("echo-c", "stead, C"), ("echo-python", "stead, Python")):
         deploy(build, address, function)
@@ -161,3 +166,30 @@ def measure(options, build, folder, faults):
         for callers in options.callers for subject in subjects
     ]
     return found
+
+
+def measure_journal(options, build, folder, faults):
+    """What the flight recorder costs: two services that differ in nothing else, in turns, every second round backwards."""
+    started, subjects, pairs = [], [], []
+    try:
+        for name, recorded in (("journal", "true"), ("no-journal", "false")):
+            address, roots = start_service(build, folder, started, name, "--set", f"journal.enabled={recorded}")
+            deploy(build, address, "echo-c")
+            subjects.append(Subject(name, "stead", address, "echo-c", roots))
+            call(build, subjects[-1], 64, 0.5)
+        for number in range(2 * options.rounds):
+            pair = {}
+            for subject in subjects if number % 2 == 0 else reversed(subjects):
+                pair[subject.name] = found = call(build, subject, 64, options.seconds)
+                if not found["ok"]:
+                    faults.append(f"{subject.name}: {found['wrong']} wrong, first: {found['problem']}")
+            pairs.append((pair["journal"], pair["no-journal"]))
+            say(f"round {number + 1}/{2 * options.rounds}  journal {pairs[-1][0]['per_second']:8.0f}/s"
+                f"  without {pairs[-1][1]['per_second']:8.0f}/s")
+    finally:
+        for process in reversed(started):
+            process.stop()
+    cpu = [sum(one["cpu_us_per_call"]["service"] * one["all_calls"] for one in side) / sum(one["all_calls"] for one in side)
+           for side in zip(*pairs)]
+    return {"ratio_per_second": statistics.median(a["per_second"] / b["per_second"] for a, b in pairs),
+            "cpu_us_per_call": cpu[0], "cpu_us_per_call_without": cpu[1]}

@@ -30,6 +30,11 @@ def sim_text(sim):
             f" checks included ({sim['seeds']} seeds)\n")
 
 
+def journal_text(journal):
+    return (f"\nJournal: {journal['ratio_per_second']:.3f} of the calls/s without it at 64 callers (median of rounds);"
+            f" service {journal['cpu_us_per_call']:.1f} us CPU a call, {journal['cpu_us_per_call_without']:.1f} without\n")
+
+
 def callers_text(row):
     return f"{row['callers']} caller" + ("s" if row["callers"] != 1 else "")
 
@@ -74,6 +79,8 @@ def goals(found):
         yield "core step, median ns", found["core"]["median_ns"], "<=", 250
     if "sim" in found:
         yield "simulator, million steps/s", found["sim"]["steps_per_second"] / 1e6, ">=", 2
+    if "journal" in found:
+        yield "calls/s with the journal, of those without", found["journal"]["ratio_per_second"], ">=", 0.97
     for row in found.get("calls", {}).get("summary", []):
         if row["subject"] == "stead, C" and row["callers"] == 64:
             yield "calls/s at 64 callers, C", row["per_second"], ">=", 5000
@@ -98,4 +105,5 @@ def report(found):
     if "calls" in found:
         rows = found["calls"]["summary"]
         text += calls_table(rows) + cpu_table(rows) + memory_table(found["calls"])
+    text += journal_text(found["journal"]) if "journal" in found else ""
     return text + goals_table(found)
