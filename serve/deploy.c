@@ -134,6 +134,13 @@ static bool deploy_build(struct deploy_job *job, struct bytes archive)
                          reason_name(reason), text);
 }
 
+/* The caller was sent away meanwhile: what is built is not stored behind his back. */
+static bool deploy_goes_on(struct deploy_job *job)
+{
+    return !control_stopping(job->instance->builders) ||
+           deploy_refuse(job, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN", "this instance is shutting down");
+}
+
 static void deploy_run(void *argument)
 {
     struct deploy_job *job = argument;
@@ -159,7 +166,7 @@ static void deploy_run(void *argument)
     struct broker *broker = jobs_build_broker(job->instance, &error);
     if (broker == NULL) {
         deploy_refuse_broker(job, &error);
-    } else if (deploy_build(job, bytes) && deploy_store(job, broker, bytes)) {
+    } else if (deploy_build(job, bytes) && deploy_goes_on(job) && deploy_store(job, broker, bytes)) {
         job->status = RPC_STATUS_OK;
     }
     event_buffer_free(&archive);
