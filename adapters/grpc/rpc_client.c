@@ -22,6 +22,8 @@
 enum {
     RESPONSE_BYTES_MAX = 64 * 1024 * 1024,
     RECONNECT_MS_MIN = 100,
+    RECONNECT_MS_MAX = 2000,
+    ATTEMPT_MS = 5000,
     CONNECT_MS_DEFAULT = 20000,
     KEEPALIVE_TIMEOUT_MS_DEFAULT = 20000,
 };
@@ -72,8 +74,10 @@ static grpc_channel *channel_create(const struct rpc_client_options *options)
         { GRPC_ARG_ENABLE_HTTP_PROXY, 0 },
         { GRPC_ARG_ENABLE_RETRIES, 0 },
         { GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RESPONSE_BYTES_MAX },
-        { GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, options->connect_timeout_ns > 0 ? connect_ms : RECONNECT_MS_MIN },
+        /* In fact the time for one attempt: on a busy machine 100 ms end it before the server accepts. */
+        { GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, options->connect_timeout_ns > 0 ? connect_ms : ATTEMPT_MS },
         { GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, RECONNECT_MS_MIN },
+        { GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, RECONNECT_MS_MAX },
         { GRPC_ARG_KEEPALIVE_TIME_MS, milliseconds(options->keepalive_ns, INT_MAX) },
         { GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(options->keepalive_timeout_ns, KEEPALIVE_TIMEOUT_MS_DEFAULT) },
         { GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0 },
