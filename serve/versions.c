@@ -96,7 +96,10 @@ static void list_run(void *argument)
     struct list_job *job = argument;
     struct broker *broker = jobs_broker(job->instance, &job->error);
     job->status = job->error.status;
-    if (broker != NULL) {
+    if (broker != NULL) { /* What this instance knows of the aliases may be older. */
+        job->status = record_read(broker, &job->function, &job->error);
+    }
+    if (broker != NULL && job->status == BROKER_OK) {
         job->status = version_store(broker, &job->function, &job->error);
     }
     if (broker != NULL && job->status == BROKER_OK) {
@@ -138,10 +141,12 @@ static void list_answer(struct list_job *job)
 static void list_done(void *argument, bool cancelled)
 {
     struct list_job *job = argument;
-    if (cancelled || job->status != BROKER_OK) {
-        admin_status(job->instance, job->rpc_id, RPC_STATUS_UNAVAILABLE,
-                     cancelled ? "SHUTTING_DOWN" : "NATS_UNAVAILABLE",
-                     cancelled ? "this instance is shutting down" : job->error.text);
+    struct record_refusal refusal = record_unread(job->status, &job->error);
+    if (cancelled) {
+        admin_status(job->instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN",
+                     "this instance is shutting down");
+    } else if (job->status != BROKER_OK) {
+        admin_status(job->instance, job->rpc_id, refusal.status, refusal.reason, refusal.text);
     } else {
         list_answer(job);
     }
