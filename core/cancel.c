@@ -146,20 +146,6 @@ void cancel_overdue(struct core *core, uint32_t index)
 
 /* -- the others ---------------------------------------------------------------------------------------------------- */
 
-/* Looks for the result while it runs on. */
-static void delivery_look(struct core *core, uint32_t index)
-{
-    struct delivery *delivery = delivery_at(core, index);
-    delivery->operation = operation_new(core, pool_handle(core, &core->deliveries, index));
-    delivery->operation_epoch = core->epoch;
-    struct effect *fetch = emit(core, EFFECT_FETCH_RESULT);
-    fetch->operation = delivery->operation;
-    fetch->about = pool_handle(core, &core->deliveries, index);
-    fetch->other = pool_handle(core, &core->functions, delivery->function);
-    fetch->blob = delivery->message;
-    fetch->key = delivery->request;
-}
-
 static void delivery_cancel_heard(struct core *core, uint32_t index)
 {
     switch (delivery_at(core, index)->row.state) {
@@ -173,7 +159,7 @@ static void delivery_cancel_heard(struct core *core, uint32_t index)
         delivery_issue(core, index); /* What it asked before may have been too early. */
         return;
     case DELIVERY_RUNNING:
-        delivery_look(core, index);
+        delivery_ask(core, index, EFFECT_FETCH_RESULT); /* It runs on meanwhile. */
         return;
     default:
         return; /* It meets the stored result on its way. */

@@ -51,6 +51,10 @@ struct core_view {
 };
 void core_view(const struct core *core, struct core_view *ret_view);
 
+/* Calls of this function that our door let in and the broker has not confirmed yet: they may still reach its queue, and
+ * no one else can know of them. Looks at every call. */
+uint32_t core_unconfirmed(const struct core *core, struct key function);
+
 /* Checks every internal invariant at once (linked lists, counts, handles, blobs held); asserts. Slow: for the
  * simulator. */
 void core_check(const struct core *core);

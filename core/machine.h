@@ -53,6 +53,8 @@ void delivery_cancel_fetched(struct core *core, uint32_t index, const struct inp
 void delivery_arrived(struct core *core, const struct input *input);
 void delivery_become(struct core *core, uint32_t index, enum delivery_state next);
 void delivery_issue(struct core *core, uint32_t index); /* sends the request that the present state waits for */
+/* Emits an effect about its message as the operation that it waits for from now on. */
+struct effect *delivery_ask(struct core *core, uint32_t index, enum effect_kind kind);
 void delivery_timer(struct core *core, uint32_t index);
 void delivery_arm(struct core *core, uint32_t index);
 /* How long it may run now: its function's timeout, or less if its own time is over before. */
@@ -112,6 +114,8 @@ void worker_input(struct core *core, uint32_t index, const struct input *input, 
 void worker_timer(struct core *core, uint32_t index);
 void worker_stop(struct core *core, uint32_t index);
 void worker_offer(struct core *core, uint32_t index); /* or withdraws it, if it is to get no more */
+/* Its version is the one that serves: it may be given work. */
+bool worker_serves(const struct worker *worker, const struct function *function);
 void worker_abandon(struct core *core, uint32_t index, uint32_t delivery);
 void worker_finish(struct core *core, uint32_t index, uint32_t delivery);
 struct node_place worker_node(const struct core *core);

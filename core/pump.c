@@ -144,10 +144,10 @@ static void pump_end(struct core *core, uint32_t index)
 static void pump_withdraw_stale(struct core *core, uint32_t index)
 {
     const struct function *function = function_at(core, index);
-    for (uint32_t at = 0; at < core->workers.rows; at++) {
-        const struct worker *worker = worker_at(core, at);
-        bool serves = function->serving && key_equal(worker->version, function->current.key);
-        if (worker->row.state != WORKER_FREE && worker->function == index && worker->node.linked && !serves) {
+    uint32_t next;
+    for (uint32_t at = function->ready.first; at != NOWHERE; at = next) {
+        next = worker_at(core, at)->node.after;
+        if (!worker_serves(worker_at(core, at), function)) {
             worker_offer(core, at);
         }
     }
@@ -161,7 +161,7 @@ static void pump_stop_stale(struct core *core, uint32_t index)
     for (uint32_t at = 0; at < core->workers.rows; at++) {
         struct worker *worker = worker_at(core, at);
         bool ours = worker->row.state != WORKER_FREE && worker->function == index;
-        bool serves = function->serving && key_equal(worker->version, function->current.key);
+        bool serves = worker_serves(worker, function);
         bool probes = worker->probe && function->row.state == FUNCTION_PROBING &&
                       key_equal(worker->version, function->candidate.key);
         bool idle = worker->row.state == WORKER_IDLE || worker->row.state == WORKER_STARTING;

@@ -14,7 +14,7 @@ enum {
     FULL_PAUSE_NS = 1000000000,
 };
 
-static struct effect *issue(struct core *core, uint32_t index, enum effect_kind kind)
+struct effect *delivery_ask(struct core *core, uint32_t index, enum effect_kind kind)
 {
     struct delivery *delivery = delivery_at(core, index);
     delivery->operation = operation_new(core, pool_handle(core, &core->deliveries, index));
@@ -35,7 +35,7 @@ static void issue_put(struct core *core, uint32_t index)
     if (!charge) {
         delivery->nonce = draw(core->seed, delivery->request.lo, DRAW_NONCE, core->operations);
     }
-    struct effect *put = issue(core, index, EFFECT_LEDGER_PUT);
+    struct effect *put = delivery_ask(core, index, EFFECT_LEDGER_PUT);
     put->reference = delivery->revision;
     put->amount = delivery->nonce;
     put->count = delivery->attempts + (charge ? 1 : 0);
@@ -46,7 +46,7 @@ static void issue_store(struct core *core, uint32_t index)
 {
     struct delivery *delivery = delivery_at(core, index);
     bool dead = delivery->row.state == DELIVERY_BURYING;
-    struct effect *store = issue(core, index, dead ? EFFECT_PUBLISH_DEAD : EFFECT_PUBLISH_RESULT);
+    struct effect *store = delivery_ask(core, index, dead ? EFFECT_PUBLISH_DEAD : EFFECT_PUBLISH_RESULT);
     store->second = delivery->result;
     store->code = delivery->reason;
     store->end = delivery->end;
@@ -64,11 +64,11 @@ void delivery_issue(struct core *core, uint32_t index)
         switch (delivery->row.state) {
         case DELIVERY_CHECKING:
         case DELIVERY_FETCHING:
-            issue(core, index, EFFECT_FETCH_RESULT);
+            delivery_ask(core, index, EFFECT_FETCH_RESULT);
             break;
         case DELIVERY_READING:
         case DELIVERY_RECHECKING:
-            issue(core, index, EFFECT_LEDGER_GET);
+            delivery_ask(core, index, EFFECT_LEDGER_GET);
             break;
         case DELIVERY_CLAIMING:
         case DELIVERY_CHARGING:

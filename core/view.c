@@ -30,6 +30,17 @@ void core_view(const struct core *read_only, struct core_view *ret_view)
     __builtin_memcpy(ret_view->effects, core->emitted, sizeof core->emitted);
 }
 
+uint32_t core_unconfirmed(const struct core *read_only, struct key function)
+{
+    struct core *core = (struct core *)(uintptr_t)read_only;
+    uint32_t row = index_find_function(core, function), count = 0;
+    for (uint32_t at = 0; row != NOWHERE && at < core->calls.rows; at++) {
+        const struct call *call = call_at(core, at);
+        count += call->row.state == CALL_PUBLISHING && call->function == row;
+    }
+    return count;
+}
+
 static void check_function(struct core *core, uint32_t index)
 {
     const struct function *function = function_at(core, index);

@@ -63,6 +63,11 @@ bool worker_start(struct core *core, uint32_t function, struct key version, bool
     return true;
 }
 
+bool worker_serves(const struct worker *worker, const struct function *function)
+{
+    return function->serving && key_equal(worker->version, function->current.key);
+}
+
 static bool worker_has_room(const struct worker *worker, const struct function *function)
 {
     uint32_t ahead = worker->ahead && function_brief(function) ? WORKER_AHEAD_MAX : 0;
@@ -75,9 +80,8 @@ void worker_offer(struct core *core, uint32_t index)
 {
     struct worker *worker = worker_at(core, index);
     struct function *function = function_at(core, worker->function);
-    bool serves = worker->row.state == WORKER_IDLE || worker->row.state == WORKER_BUSY;
-    bool current = function->serving && key_equal(worker->version, function->current.key);
-    bool offered = serves && current && worker_has_room(worker, function) && !worker->overdue;
+    bool ready = worker->row.state == WORKER_IDLE || worker->row.state == WORKER_BUSY;
+    bool offered = ready && worker_serves(worker, function) && worker_has_room(worker, function) && !worker->overdue;
     if (worker->node.linked) {
         list_remove(core, &function->ready, worker_node(core), index);
     }
@@ -120,7 +124,7 @@ static void worker_settle(struct core *core, uint32_t index)
         worker->overdue = false;
         worker_become(core, index, WORKER_IDLE);
         worker->started_ns = core->now_ns;
-        if (!function->serving || !key_equal(worker->version, function->current.key)) {
+        if (!worker_serves(worker, function)) {
             worker_stop(core, index);
             return;
         }
@@ -241,7 +245,7 @@ static void worker_ready(struct core *core, uint32_t index, const struct input *
             function_probed(core, worker->function, true, REASON_NONE);
         }
     }
-    if (!function->serving || !key_equal(worker->version, function->current.key)) {
+    if (!worker_serves(worker, function)) {
         worker_stop(core, index);
     } else {
         worker_offer(core, index);

@@ -18,9 +18,14 @@ void admin_status(struct instance *instance, uint64_t rpc_id, enum rpc_status st
     rpc_server_answer(instance->rpc, &answer);
 }
 
-static bool is_function(const struct function_side *side)
+void admin_shutting_down(struct instance *instance, uint64_t rpc_id)
 {
-    return side->used && strcmp(side->row, side->record.name) == 0;
+    admin_status(instance, rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN", "this instance is shutting down");
+}
+
+void admin_busy(struct instance *instance, uint64_t rpc_id)
+{
+    admin_status(instance, rpc_id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL", "too many jobs wait; try again later");
 }
 
 static void aliases_show(const struct record *record, struct rpc_function *ret)
@@ -84,7 +89,7 @@ static void admin_list(struct instance *instance, const struct rpc_request *requ
     for (uint32_t i = 0; list != NULL && i < SERVE_FUNCTIONS_MAX; i++) {
         const struct function_side *side = &instance->functions[i];
         bool wanted = request->name.length == 0 || bytes_equal_text(request->name, side->record.language);
-        if (is_function(side) && wanted) {
+        if (side->used && !row_is_route(side->row) && wanted) {
             function_show(instance, side, bytes_of(side->message), &list[count++]);
         }
     }

@@ -129,9 +129,7 @@ static void move_run(void *argument)
         record_live(&job->record, &first);
     }
     if (!record_place_alias(&job->record, &job->alias)) {
-        refuse(
-            job, RPC_STATUS_RESOURCE_EXHAUSTED, "ALIASES_FULL",
-            "a function has at most three aliases beside live; remove one by `stead function alias NAME --rm ALIAS`");
+        refuse(job, RPC_STATUS_RESOURCE_EXHAUSTED, "ALIASES_FULL", ALIASES_FULL_TEXT);
     } else if (record_rows(&job->record) > rows + job->rows_free) {
         refuse(job, RPC_STATUS_RESOURCE_EXHAUSTED, "FUNCTIONS_FULL", FUNCTIONS_FULL_TEXT);
     } else if (function_write(job, broker)) {
@@ -147,7 +145,7 @@ static void move_done(void *argument, bool cancelled)
     const struct record_alias *placed = record_alias(&job->record, job->alias.name);
     wait_release(instance);
     if (cancelled) {
-        admin_status(instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN", "this instance is shutting down");
+        admin_shutting_down(instance, job->rpc_id);
     } else if (job->status != RPC_STATUS_OK) {
         admin_status(instance, job->rpc_id, job->status, job->reason, job->text);
     } else {
@@ -183,8 +181,7 @@ static void move_submit(struct instance *instance, const struct rpc_request *req
     }
     if (job == NULL || !control_submit(instance->control, move_run, move_done, job)) {
         wait_release(instance);
-        admin_status(instance, request->id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
-                     "too many jobs wait; try again later");
+        admin_busy(instance, request->id);
         free(job);
     }
 }

@@ -9,18 +9,10 @@
 #include "serve/jobs.h"
 #include "serve/versions.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-static void hex(const uint8_t *at, size_t length, char *ret_text)
-{
-    for (size_t i = 0; i < length; i++) {
-        snprintf(ret_text + 2 * i, 3, "%02x", at[i]);
-    }
-}
 
 /* False if they don't fit, or if a word can't be a line. */
 static bool command_join(const struct config_list *words, char *ret_command, size_t size)
@@ -111,14 +103,14 @@ static bool name_and_language(struct deploy_job *job)
 /* The version is a digest of the code and of everything that steers how it runs. */
 static void version_name(struct record *record)
 {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char digest[65];
     struct record identity = *record;
     identity.version[0] = '\0';
     identity.created_unix_ms = 0;
     char *text = record_print_version(&identity);
-    SHA256((const uint8_t *)text, strlen(text), digest);
+    content_hex(bytes_of(text), digest);
     free(text);
-    hex(digest, 8, record->version);
+    snprintf(record->version, sizeof record->version, "%.16s", digest);
 }
 
 static bool deploy_build(struct deploy_job *job, struct bytes archive)
@@ -147,7 +139,6 @@ static void deploy_run(void *argument)
     struct broker_error error;
     struct event_buffer archive = { 0 };
     struct timespec now;
-    uint8_t digest[SHA256_DIGEST_LENGTH];
     char text[256];
     if (!manifest_apply(job) || !name_and_language(job)) {
         return;
@@ -157,12 +148,11 @@ static void deploy_run(void *argument)
         event_buffer_free(&archive);
         return;
     }
-    SHA256(archive.at, archive.length, digest);
-    hex(digest, sizeof digest, job->record.digest);
+    struct bytes bytes = { archive.at, archive.length };
+    content_hex(bytes, job->record.digest);
     clock_gettime(CLOCK_REALTIME, &now);
     version_name(&job->record);
     job->record.created_unix_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-    struct bytes bytes = { archive.at, archive.length };
     struct broker *broker = jobs_build_broker(job->instance, &error);
     if (broker == NULL) {
         deploy_refuse_broker(job, &error);
@@ -191,11 +181,9 @@ static void deploy_stored(struct deploy_job *job)
     memcpy(wait.alias, job->alias, sizeof wait.alias);
     memcpy(wait.version, job->version, sizeof wait.version);
     memcpy(built.version, job->version, sizeof built.version);
-    for (uint32_t i = 0; i < alias->count; i++) {
-        if (strcmp(alias->routes[i].version, job->version) == 0) {
-            record_row(&job->record, (size_t)(alias - job->record.aliases), i, wait.row);
-        }
-    }
+    const struct record_route *route = record_route(alias, job->version);
+    ASSERT(route != NULL);
+    record_row(&job->record, (size_t)(alias - job->record.aliases), (size_t)(route - alias->routes), wait.row);
     functions_keep_build(instance, &built, &job->build);
     job->build = (struct build_result){ .outcome = BUILD_DONE };
     if (job->no_wait) {
@@ -213,7 +201,7 @@ static void deploy_done(void *argument, bool cancelled)
     struct instance *instance = job->instance;
     wait_release(instance);
     if (cancelled) {
-        admin_status(instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN", "this instance is shutting down");
+        admin_shutting_down(instance, job->rpc_id);
     } else if (job->status != RPC_STATUS_OK) {
         admin_status(instance, job->rpc_id, job->status, job->reason, job->text);
     } else {
@@ -283,8 +271,7 @@ void deploy_start(struct instance *instance, uint64_t rpc_id, const struct rpc_d
     if (!wait_reserve(instance, rpc_id)) {
         deploy_free(job);
     } else if (!control_submit(instance->builders, deploy_run, deploy_done, job)) {
-        admin_status(instance, rpc_id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
-                     "too many jobs are waiting; try again later");
+        admin_busy(instance, rpc_id);
         wait_release(instance);
         deploy_free(job);
     }

@@ -99,10 +99,7 @@ static bool function_shape(struct deploy_job *job)
         }
     }
     return record_place_alias(&job->record, &job->to) ||
-           deploy_refuse(
-               job, RPC_STATUS_RESOURCE_EXHAUSTED, "ALIASES_FULL",
-               "a function has at most three aliases beside live; remove one by `stead function alias NAME --rm "
-               "ALIAS`");
+           deploy_refuse(job, RPC_STATUS_RESOURCE_EXHAUSTED, "ALIASES_FULL", ALIASES_FULL_TEXT);
 }
 
 static bool deploy_refuse_as(struct deploy_job *job, struct record_refusal refusal)
@@ -170,10 +167,7 @@ static bool clash_check(struct deploy_job *job, struct broker *broker)
     }
     if (clash.unread[0] != '\0') {
         char text[240];
-        snprintf(text, sizeof text,
-                 "the function's record is damaged or of a newer Stead; repair it or remove it from the bucket "
-                 "function-config (key %s)",
-                 clash.unread);
+        snprintf(text, sizeof text, RECORD_UNREADABLE_FORMAT, clash.unread);
         return deploy_refuse(job, RPC_STATUS_FAILED_PRECONDITION, "RECORD_UNREADABLE", text);
     }
     job->before = clash.before;

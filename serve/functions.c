@@ -17,23 +17,34 @@ struct function_side *function_side(struct instance *instance, struct handle han
     return side->used && handle_equal(side->handle, handle) ? side : NULL;
 }
 
-struct function_side *function_named(struct instance *instance, const char *row)
+struct function_side *function_named(const struct instance *instance, const char *row)
 {
-    for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
-        struct function_side *side = &instance->functions[i];
-        if (side->used && strcmp(side->row, row) == 0) {
-            return side;
-        }
-    }
-    return NULL;
+    struct function_side *side;
+    HASH_FIND_STR(instance->functions_by_row, row, side);
+    return side;
+}
+
+bool row_is_route(const char *row)
+{
+    return strchr(row, '@') != NULL;
+}
+
+const struct function_side *function_route(const struct instance *instance, const struct function_side *function,
+                                           size_t alias, size_t route)
+{
+    char text[SERVE_ROW_BYTES];
+    record_row(&function->record, alias, route, text);
+    const struct function_side *side = function_named(instance, text);
+    return side == NULL || side->state == FUNCTION_RETIRING ? NULL : side;
 }
 
 bool function_routes(const struct instance *instance, const char *name, const char *version)
 {
-    for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
-        const struct function_side *side = &instance->functions[i];
-        if (side->used && side->state != FUNCTION_RETIRING && strcmp(side->record.name, name) == 0 &&
-            strcmp(side->record.version, version) == 0) {
+    const struct function_side *function = function_named(instance, name);
+    for (size_t i = 0; function != NULL && i < SERVE_ALIASES_MAX; i++) {
+        const struct record_alias *alias = &function->record.aliases[i];
+        const struct record_route *route = record_route(alias, version);
+        if (route != NULL && function_route(instance, function, i, (size_t)(route - alias->routes)) != NULL) {
             return true;
         }
     }
@@ -97,12 +108,8 @@ static struct function_side *function_bind(struct instance *instance, struct han
         .handle = handle, .used = true, .alias = row->alias, .weight = row->weight, .record = row->record
     };
     memcpy(side->row, row->text, sizeof side->row);
+    HASH_ADD_STR(instance->functions_by_row, row, side);
     return side;
-}
-
-static bool row_is_route(const char *text)
-{
-    return strchr(text, '@') != NULL;
 }
 
 static bool served_here(const struct instance *instance, const struct record *record)
@@ -252,11 +259,13 @@ void functions_forget(struct instance *instance, struct handle handle)
     programs_free(side->programs);
     side->programs = NULL;
     side->used = false;
+    HASH_DEL(instance->functions_by_row, side);
     registry_changed(instance);
 }
 
 void functions_stop(struct instance *instance)
 {
+    HASH_CLEAR(hh, instance->functions_by_row);
     for (uint32_t i = 0; instance->functions != NULL && i < SERVE_FUNCTIONS_MAX; i++) {
         programs_free(instance->functions[i].programs);
         instance->functions[i].programs = NULL;
@@ -314,11 +323,13 @@ static bool row_clashes(struct instance *instance, const struct row *row, const 
 static void rows_set(struct instance *instance, const struct row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (row_clashes(instance, &rows[i], rows, count)) {
+        struct function_side *side = function_named(instance, rows[i].text);
+        bool known = row_known(side, &rows[i]);
+        bool here = known && strcmp(side->record.language, rows[i].record.language) == 0; /* It wins any clash. */
+        if (!here && row_clashes(instance, &rows[i], rows, count)) {
             continue;
         }
-        struct function_side *side = function_named(instance, rows[i].text);
-        if (!row_known(side, &rows[i])) {
+        if (!known) {
             function_set(instance, &rows[i]);
         } else if (side->record.revision != rows[i].record.revision) {
             side->record = rows[i].record; /* Its aliases, at most: nothing that the core decides by. */

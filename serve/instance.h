@@ -79,7 +79,8 @@ struct program {
 
 struct function_side {
     struct handle handle;
-    char row[SERVE_ROW_BYTES];
+    UT_hash_handle hh;         /* of functions_by_row */
+    char row[SERVE_ROW_BYTES]; /* its key */
     uint8_t alias, weight;
     struct record record; /* the newest that was given to the core */
     struct program *programs;
@@ -88,7 +89,6 @@ struct function_side {
     char message[BUILD_MESSAGE_BYTES_MAX];      /* why the last version failed */
     struct metrics_series *ends[END_COUNT];     /* results by outcome, looked up once */
     struct metrics_series *executions, *starts; /* how long they took */
-    uint64_t closing_ns;                        /* when it was first seen to close */
     bool used, seen, again;                     /* again: the version that failed is to be tried once more */
 };
 
@@ -162,12 +162,13 @@ struct instance {
     const struct answering *answering;
     uint32_t finds; /* searches under way */
     int64_t stream_created_ns;
-    struct function_side *functions;
+    struct function_side *functions, *functions_by_row;
     struct worker_side *workers;
     char (*ran)[SERVE_VERSION_BYTES]; /* by row of the core's deliveries: the version that ran it last */
     struct change_wait *waits;        /* SERVE_WAITS_MAX */
     uint32_t waits_reserved;          /* for callers whose change is being made */
     uint64_t registry_due_ns;         /* when others are told what changed here; 0: nothing did */
+    uint64_t records_known;           /* all changes of records up to this revision are in force */
     uint64_t registry_told_ns, registry_twin_ns, status_events;
     bool registry_checking, registry_checked;
     int64_t started_unix_ms;
@@ -195,7 +196,8 @@ void instance_perform(struct instance *instance, const struct effect *effect);
 
 /* keys.c: hashes of texts */
 struct key key_of_text(const struct instance *instance, struct bytes text);
-void key_hex(struct bytes text, char ret_hex[33]); /* stable across instances: names a request's ledger record */
+void key_hex(struct bytes text, char ret_hex[33]);        /* stable across instances: names a request's ledger record */
+void content_hex(struct bytes content, char ret_hex[65]); /* SHA-256: names code */
 
 /* message.c: what the core holds as blobs */
 struct message {
@@ -249,11 +251,16 @@ struct reason_answer reason_answer(enum reason reason);
 /* functions.c: the rows of the core and their side table */
 struct function_side *function_side(struct instance *instance, struct handle handle);
 /* By the text of its row: a function's is its name. */
-struct function_side *function_named(struct instance *instance, const char *row);
+struct function_side *function_named(const struct instance *instance, const char *row);
+/* The row of that route of the function's record; NULL if it is not there, or about to go. */
+const struct function_side *function_route(const struct instance *instance, const struct function_side *function,
+                                           size_t alias, size_t route);
 /* Whether the version stands in any row of the function now. */
 bool function_routes(const struct instance *instance, const char *name, const char *version);
 /* The place of an alias of the function; "" is `live`; ALIAS_UNKNOWN. */
 uint8_t functions_alias(struct instance *instance, struct bytes name, struct bytes alias);
+/* Of a route; a row that is none is a function's. */
+bool row_is_route(const char *row);
 /* Rows that are free in the core, and what a caller is told if there are not enough. */
 uint32_t functions_free(const struct instance *instance);
 #define FUNCTIONS_FULL_TEXT                                                                                            \
@@ -287,6 +294,8 @@ const struct program *function_program(const struct function_side *side, const c
 void admin_request(struct instance *instance, const struct rpc_request *request);
 void admin_status(struct instance *instance, uint64_t rpc_id, enum rpc_status status, const char *reason,
                   const char *text);
+void admin_shutting_down(struct instance *instance, uint64_t rpc_id); /* what was asked for is not done */
+void admin_busy(struct instance *instance, uint64_t rpc_id);          /* too many jobs wait */
 /* One function as Deploy and the like answer it. */
 void admin_answer_function(struct instance *instance, uint64_t rpc_id, const struct function_side *side);
 /* One that this instance need not know (any more), with a word for its state. */

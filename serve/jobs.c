@@ -3,7 +3,6 @@
 
 #include "adapters/archive/archive.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,12 +93,8 @@ enum reason jobs_build_archive(struct instance *instance, const struct record *r
 /* Nothing is unpacked that the record does not name. It may be put right: what failed so is tried again. */
 static bool archive_is_named(const struct record *record, struct bytes archive, struct build_result *build)
 {
-    char digest[sizeof record->digest] = "";
-    uint8_t bytes[SHA256_DIGEST_LENGTH];
-    SHA256(archive.at, archive.length, bytes);
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        snprintf(digest + 2 * i, 3, "%02x", bytes[i]);
-    }
+    char digest[sizeof record->digest];
+    content_hex(archive, digest);
     if (strcmp(digest, record->digest) == 0) {
         return true;
     }

@@ -131,6 +131,16 @@ struct record_alias *record_alias(struct record *record, const char *name)
     return NULL;
 }
 
+const struct record_route *record_route(const struct record_alias *alias, const char *version)
+{
+    for (uint32_t i = 0; alias != NULL && i < alias->count; i++) {
+        if (strcmp(alias->routes[i].version, version) == 0) {
+            return &alias->routes[i];
+        }
+    }
+    return NULL;
+}
+
 /* -- records ------------------------------------------------------------------------------------------------------- */
 
 static bool settings_parse(const cJSON *json, struct record *record)

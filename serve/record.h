@@ -68,6 +68,8 @@ void record_consumer(const struct record *record, char ret_consumer[SERVE_KEY_BY
 void record_row(const struct record *record, size_t alias, size_t route, char ret_text[SERVE_ROW_BYTES]);
 /* NULL if there is none of that name ("" is live). */
 struct record_alias *record_alias(struct record *record, const char *name);
+/* NULL if the alias is NULL or does not name that version. */
+const struct record_route *record_route(const struct record_alias *alias, const char *version);
 /* Takes over what belongs to a version; aliases and all that is the function's stays. */
 void record_adopt_version(struct record *record, const struct record *version);
 /* How many rows of the core it takes. */

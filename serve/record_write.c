@@ -94,10 +94,7 @@ enum broker_status record_read(struct broker *broker, struct record *record, str
         record->revision = revision;
     } else if (status == BROKER_OK) {
         status = BROKER_CORRUPT;
-        snprintf(error->text, sizeof error->text,
-                 "the function's record is damaged or of a newer Stead; repair it or remove it from the bucket "
-                 "function-config (key %s)",
-                 key);
+        snprintf(error->text, sizeof error->text, RECORD_UNREADABLE_FORMAT, key);
     }
     free(value);
     return status;

@@ -246,7 +246,9 @@ static void records_done(void *argument, bool cancelled)
     if (!cancelled && job->good) {
         if (job->changed) {
             functions_reconcile(instance, job->list, job->count);
+            registry_changed(instance);
         }
+        instance->records_known = job->records->sequence;
         instance->refreshed = true;
     } else if (!cancelled) {
         records_failed(instance, job);

@@ -2,8 +2,10 @@
  * is written soon after something changed and every few seconds, since the bucket forgets what is not written again;
  * so whoever is in it lives. Deploys and rollbacks that wait for all instances read it (rollout.c).
  *
- * A function's entry says which revision of its record is in force here, and how many calls still run on versions that
- * no alias names any more. Writing is a publish that nobody waits for: a lost one is made up for by the next. */
+ * It says up to which revision all records are known here. A function's entry says which revision of its record is in
+ * force here, how many calls still run on versions that no alias names any more, and, of a function that is to go, how
+ * many that were let in before are still on their way to its queue. Writing is a publish that nobody waits for: a lost
+ * one is made up for by the next. */
 #include "serve/jobs.h"
 
 #include <cjson/cJSON.h>
@@ -25,14 +27,37 @@ void registry_changed(struct instance *instance)
     }
 }
 
-static uint32_t calls_outdated(const struct instance *instance, const char *name)
+/* Calls that run on versions that no alias names any more, by the function's place in the side table; returns how many
+ * there are in all. */
+static uint32_t calls_outdated(const struct instance *instance, uint32_t ret_calls[SERVE_FUNCTIONS_MAX])
 {
-    uint32_t calls = 0;
+    uint32_t total = 0;
+    memset(ret_calls, 0, SERVE_FUNCTIONS_MAX * sizeof ret_calls[0]);
     for (uint32_t i = 0; i < SERVE_WORKERS_MAX; i++) {
         const struct worker_side *worker = &instance->workers[i];
-        bool ours =
-            worker->used && worker->calls > 0 && strcmp(instance->functions[worker->function].record.name, name) == 0;
-        calls += ours && !function_routes(instance, name, worker->version) ? worker->calls : 0;
+        const char *name = instance->functions[worker->function].record.name;
+        if (!worker->used || worker->calls == 0 || function_routes(instance, name, worker->version)) {
+            continue;
+        }
+        const struct function_side *function = function_named(instance, name);
+        if (function != NULL) {
+            ret_calls[function - instance->functions] += worker->calls;
+        }
+        total += worker->calls;
+    }
+    return total;
+}
+
+/* If the function is to go, or this instance: calls that were let in before, and are not known to be in the queue. */
+static uint32_t calls_unconfirmed(const struct instance *instance, const struct function_side *function)
+{
+    uint32_t calls = 0;
+    bool asked = function->record.closing != CLOSING_OPEN || instance->draining;
+    for (uint32_t i = 0; asked && i < SERVE_FUNCTIONS_MAX; i++) {
+        const struct function_side *row = &instance->functions[i];
+        if (row->used && strcmp(row->record.name, function->record.name) == 0) {
+            calls += core_unconfirmed(instance->core, key_of_text(instance, bytes_of(row->row)));
+        }
     }
     return calls;
 }
@@ -44,22 +69,24 @@ static const struct function_side *slowest_row(const struct instance *instance, 
         [FUNCTION_FAILED] = 4, [FUNCTION_BUILDING] = 3, [FUNCTION_PROBING] = 2, [FUNCTION_READY] = 1
     };
     const struct function_side *slowest = function;
-    for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
-        const struct function_side *side = &instance->functions[i];
-        bool row =
-            side->used && side->state != FUNCTION_RETIRING && strcmp(side->record.name, function->record.name) == 0;
-        if (row && order[side->state] > order[slowest->state]) {
-            slowest = side;
+    for (size_t alias = 0; alias < SERVE_ALIASES_MAX; alias++) {
+        for (size_t route = 0; route < function->record.aliases[alias].count; route++) {
+            const struct function_side *row = function_route(instance, function, alias, route);
+            if (row != NULL && order[row->state] > order[slowest->state]) {
+                slowest = row;
+            }
         }
     }
     return slowest;
 }
 
-static void function_add(const struct instance *instance, cJSON *functions, const struct function_side *function)
+/* Returns whether it says of calls that they are not where they are to be: nothing else tells when they are. */
+static bool function_add(const struct instance *instance, cJSON *functions, const struct function_side *function,
+                         uint32_t outdated)
 {
+    uint32_t unconfirmed = calls_unconfirmed(instance, function);
     const struct function_side *row = slowest_row(instance, function);
     cJSON *entry = cJSON_AddObjectToObject(functions, function->record.name);
-    uint32_t outdated = calls_outdated(instance, function->record.name);
     cJSON_AddNumberToObject(entry, "revision", (double)function->record.revision);
     cJSON_AddStringToObject(entry, "state", function_state_name(row->state));
     if (row->message[0] != '\0') {
@@ -70,12 +97,19 @@ static void function_add(const struct instance *instance, cJSON *functions, cons
     if (outdated > 0) {
         cJSON_AddNumberToObject(entry, "outdated", outdated);
     }
+    if (unconfirmed > 0) {
+        cJSON_AddNumberToObject(entry, "unconfirmed", unconfirmed);
+    }
+    return outdated + unconfirmed > 0;
 }
 
-static cJSON *registry_print(const struct instance *instance)
+/* *ret_again: what it says will soon be different. */
+static cJSON *registry_print(const struct instance *instance, bool *ret_again)
 {
+    uint32_t outdated[SERVE_FUNCTIONS_MAX];
     struct core_view view;
     core_view(instance->core, &view);
+    *ret_again = calls_outdated(instance, outdated) > 0;
     cJSON *json = cJSON_CreateObject();
     cJSON_AddNumberToObject(json, "schema", REGISTRY_SCHEMA);
     cJSON_AddStringToObject(json, "instance", instance->name);
@@ -85,6 +119,7 @@ static cJSON *registry_print(const struct instance *instance)
     cJSON_AddStringToObject(json, "version", STEAD_VERSION);
     cJSON_AddNumberToObject(json, "slots", (double)instance->config->service_slots);
     cJSON_AddNumberToObject(json, "running", view.running);
+    cJSON_AddNumberToObject(json, "records", (double)instance->records_known);
     cJSON *languages = cJSON_AddArrayToObject(json, "languages");
     for (int language = 0; language < BUILD_LANGUAGE_COUNT; language++) {
         if (instance->serves[language]) {
@@ -94,29 +129,18 @@ static cJSON *registry_print(const struct instance *instance)
     cJSON *functions = cJSON_AddObjectToObject(json, "functions");
     for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
         const struct function_side *side = &instance->functions[i];
-        if (side->used && side->state != FUNCTION_RETIRING && strcmp(side->row, side->record.name) == 0) {
-            function_add(instance, functions, side);
+        if (side->used && side->state != FUNCTION_RETIRING && !row_is_route(side->row)) {
+            *ret_again = function_add(instance, functions, side, outdated[i]) || *ret_again;
         }
     }
     return json;
 }
 
-static bool any_outdated(const struct instance *instance)
-{
-    for (uint32_t i = 0; i < SERVE_WORKERS_MAX; i++) {
-        const struct worker_side *worker = &instance->workers[i];
-        if (worker->used && worker->calls > 0 &&
-            !function_routes(instance, instance->functions[worker->function].record.name, worker->version)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void registry_write(struct instance *instance)
 {
     char subject[160];
-    cJSON *json = registry_print(instance);
+    bool again;
+    cJSON *json = registry_print(instance, &again);
     char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     snprintf(subject, sizeof subject, "$KV." BROKER_BUCKET_INSTANCES ".state.%s", instance->name);
@@ -125,6 +149,9 @@ static void registry_write(struct instance *instance)
         bus_publish(instance->bus, &publish);
     }
     cJSON_free(text);
+    if (again) {
+        registry_changed(instance);
+    }
 }
 
 bool registry_knows(struct bytes value, const struct record *record)
@@ -133,11 +160,13 @@ bool registry_knows(struct bytes value, const struct record *record)
     const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, "state"));
     const cJSON *functions = cJSON_GetObjectItemCaseSensitive(json, "functions");
     const cJSON *entry = cJSON_GetObjectItemCaseSensitive(functions, record->name);
-    const cJSON *revision = cJSON_GetObjectItemCaseSensitive(entry, "revision");
+    const cJSON *revision = entry != NULL ? cJSON_GetObjectItemCaseSensitive(entry, "revision")
+                                          : cJSON_GetObjectItemCaseSensitive(json, "records");
     bool leaving = state != NULL && strcmp(state, "SHUTTING_DOWN") == 0;
-    bool knows = leaving || !cJSON_IsNumber(revision) || revision->valuedouble >= (double)record->revision;
+    bool all_queued = !cJSON_HasObjectItem(entry, "unconfirmed");
+    bool knows = cJSON_IsNumber(revision) && revision->valuedouble >= (double)record->revision;
     cJSON_Delete(json);
-    return knows;
+    return all_queued && (knows || leaving);
 }
 
 /* -- another instance of the same name ----------------------------------------------------------------------------- */
@@ -211,9 +240,6 @@ void registry_tick(struct instance *instance)
         instance->registry_due_ns = 0;
         instance->registry_checked = false;
         registry_write(instance);
-        if (any_outdated(instance)) {
-            registry_changed(instance); /* Nothing else tells when the last of them has ended. */
-        }
     } else if (instance->link_fed && !instance->registry_checked && now - instance->registry_told_ns >= CHECK_NS) {
         instance->registry_checked = true;
         twin_check(instance);

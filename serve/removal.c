@@ -12,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Calls that other gateways admitted before they heard of it may still be on their way to the queue. */
-#define QUIET_NS INT64_C(300000000)
-
 struct removal_job {
     struct instance *instance;
     uint64_t rpc_id;
@@ -50,8 +47,7 @@ static void mark_done(void *argument, bool cancelled)
     struct change_wait wait = { .rpc_id = job->rpc_id, .removal = true, .record = job->record };
     wait_release(job->instance);
     if (cancelled) {
-        admin_status(job->instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN",
-                     "this instance is shutting down");
+        admin_shutting_down(job->instance, job->rpc_id);
     } else if (!job->good) {
         admin_status(job->instance, job->rpc_id, job->refusal.status, job->refusal.reason, job->refusal.text);
     } else {
@@ -80,15 +76,15 @@ void removal_start(struct instance *instance, const struct rpc_request *request)
     }
     if (job == NULL || !control_submit(instance->control, mark_run, mark_done, job)) {
         wait_release(instance);
-        admin_status(instance, request->id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
-                     "too many jobs wait; try again later");
+        admin_busy(instance, request->id);
         free(job);
     }
 }
 
 /* -- the end ------------------------------------------------------------------------------------------------------- */
 
-/* An instance that has not heard of it yet may admit calls. One that is gone for good is soon forgotten. */
+/* An instance that has not heard of it yet may admit calls, and what it admitted before may be on its way to the queue.
+ * One that is gone for good is soon forgotten. */
 static void heard_entry(void *owner, const char *key, struct bytes value, uint64_t revision)
 {
     struct removal_job *job = owner;
@@ -179,13 +175,12 @@ bool removal_tick(struct instance *instance)
     for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
         struct function_side *side = &instance->functions[i];
         bool closing = side->used && side->record.closing != CLOSING_OPEN && side->state != FUNCTION_RETIRING &&
-                       strcmp(side->row, side->record.name) == 0;
+                       !row_is_route(side->row);
         if (!closing) {
             continue;
         }
         any = true;
-        side->closing_ns = side->closing_ns == 0 ? loop_now_ns() : side->closing_ns;
-        if (free_to_check && loop_now_ns() - side->closing_ns >= QUIET_NS) {
+        if (free_to_check) {
             check_submit(instance, side);
         }
     }

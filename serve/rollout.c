@@ -74,8 +74,9 @@ static void rollout_read(const struct rollout_job *job, const cJSON *functions, 
 static void instance_entry(void *owner, const char *key, struct bytes value, uint64_t revision)
 {
     struct rollout_job *job = owner;
+    (void)key;
     (void)revision;
-    cJSON *json = strncmp(key, "state.", 6) == 0 ? cJSON_ParseWithLength((const char *)value.at, value.length) : NULL;
+    cJSON *json = cJSON_ParseWithLength((const char *)value.at, value.length);
     if (number_read(json, "schema") == 1 && job->count < INSTANCES_MAX) {
         const cJSON *functions = cJSON_GetObjectItemCaseSensitive(json, "functions");
         struct seen *seen = &job->list[job->count++];
@@ -174,8 +175,7 @@ static void rollout_done(void *argument, bool cancelled)
 {
     struct rollout_job *job = argument;
     if (cancelled) {
-        admin_status(job->instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN",
-                     "this instance is shutting down");
+        admin_shutting_down(job->instance, job->rpc_id);
     } else if (job->status != BROKER_OK && (!job->listing || job->status != BROKER_NOT_FOUND)) {
         struct record_refusal refusal = record_unread(job->status, &job->error);
         admin_status(job->instance, job->rpc_id, refusal.status, refusal.reason, refusal.text);
@@ -204,8 +204,7 @@ static void rollout_submit(struct instance *instance, uint64_t rpc_id, const str
     }
     bool good = job != NULL && job->list != NULL;
     if (!good || !control_submit(instance->control, rollout_run, rollout_done, job)) {
-        admin_status(instance, rpc_id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
-                     "too many jobs wait; try again later");
+        admin_busy(instance, rpc_id);
         if (job != NULL) {
             free(job->list);
         }

@@ -115,11 +115,10 @@ static void version_show(const struct record *function, const struct record *ver
                                  .created_unix_ms = version->created_unix_ms };
     for (size_t place = 0; place < SERVE_ALIASES_MAX; place++) {
         const struct record_alias *alias = &function->aliases[place];
-        for (uint32_t i = 0; i < alias->count; i++) {
-            if (strcmp(alias->routes[i].version, version->version) == 0) {
-                snprintf(texts[place], sizeof texts[place], "%s=%u", alias->name, alias->routes[i].weight);
-                ret->aliases[ret->alias_count++] = bytes_of(texts[place]);
-            }
+        const struct record_route *route = record_route(alias, version->version);
+        if (route != NULL) {
+            snprintf(texts[place], sizeof texts[place], "%s=%u", alias->name, route->weight);
+            ret->aliases[ret->alias_count++] = bytes_of(texts[place]);
         }
     }
 }
@@ -143,8 +142,7 @@ static void list_done(void *argument, bool cancelled)
     struct list_job *job = argument;
     struct record_refusal refusal = record_unread(job->status, &job->error);
     if (cancelled) {
-        admin_status(job->instance, job->rpc_id, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN",
-                     "this instance is shutting down");
+        admin_shutting_down(job->instance, job->rpc_id);
     } else if (job->status != BROKER_OK) {
         admin_status(job->instance, job->rpc_id, refusal.status, refusal.reason, refusal.text);
     } else {
@@ -165,8 +163,7 @@ void versions_list(struct instance *instance, const struct rpc_request *request)
         *job = (struct list_job){ .instance = instance, .rpc_id = request->id, .function = side->record };
     }
     if (job == NULL || !control_submit(instance->control, list_run, list_done, job)) {
-        admin_status(instance, request->id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
-                     "too many jobs wait; try again later");
+        admin_busy(instance, request->id);
         free(job);
     }
 }
@@ -176,10 +173,8 @@ void versions_list(struct instance *instance, const struct rpc_request *request)
 static bool version_named(const struct record *function, const char *version)
 {
     for (size_t place = 0; place < SERVE_ALIASES_MAX; place++) {
-        for (uint32_t i = 0; i < function->aliases[place].count; i++) {
-            if (strcmp(function->aliases[place].routes[i].version, version) == 0) {
-                return true;
-            }
+        if (record_route(&function->aliases[place], version) != NULL) {
+            return true;
         }
     }
     return strcmp(function->previous, version) == 0 || strcmp(function->version, version) == 0;

@@ -11,6 +11,13 @@ struct record_refusal {
     char text[600];
 };
 
+#define ALIASES_FULL_TEXT                                                                                              \
+    "a function has at most three aliases beside live; remove one by `stead function alias NAME --rm ALIAS`"
+/* With the record's key. */
+#define RECORD_UNREADABLE_FORMAT                                                                                       \
+    "the function's record is damaged or of a newer Stead; repair it or remove it from the bucket function-config "    \
+    "(key %s)"
+
 /* record_write.c, of function-config. Reads the record that has this one's language and name; BROKER_CORRUPT: nobody
  * here can read it, and *record is as it was. */
 enum broker_status record_read(struct broker *broker, struct record *record, struct broker_error *error);

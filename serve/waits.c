@@ -72,16 +72,6 @@ struct revert_job {
     struct change_wait wait;
 };
 
-static bool alias_names(const struct record_alias *alias, const char *version)
-{
-    for (uint32_t i = 0; alias != NULL && i < alias->count; i++) {
-        if (strcmp(alias->routes[i].version, version) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The alias becomes what it was, nothing else changes. */
 static void alias_revert(const struct change_wait *wait, struct record *record)
 {
@@ -105,7 +95,7 @@ static enum broker_status revert_once(const struct change_wait *wait, struct bro
     char key[SERVE_KEY_BYTES];
     enum broker_status status = record_read(broker, &record, &error);
     if (status != BROKER_OK || record.closing != CLOSING_OPEN ||
-        !alias_names(record_alias(&record, wait->alias), wait->version)) {
+        record_route(record_alias(&record, wait->alias), wait->version) == NULL) {
         return status;
     }
     if (wait->before.name[0] != '\0') {

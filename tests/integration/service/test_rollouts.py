@@ -202,6 +202,29 @@ class Conflict(ChangeCase):
         self.gone("unheard", self.two)
         self.bus.queue_empty()
 
+    def test_removal_waits_for_whoever_may_let_calls_in(self):
+        self.deploy("awaited", 1)
+
+        def ghost(**facts):
+            value = {"schema": 1, "instance": "ghost", "state": "AVAILABLE", **facts}
+            self.bus.run(self.bus.stream.publish("$KV.function-instances.state.ghost", json.dumps(value).encode()))
+
+        def still_there():
+            time.sleep(0.7)
+            self.assertEqual(self.get("awaited").state, "READY")
+
+        ghost(records=0, functions={})
+        removing = behind(lambda: self.one.client.remove("awaited"))
+        still_there()
+        revision = self.bus.last("KV_function-config", "$KV.function-config.python.awaited").seq
+        ghost(records=revision, functions={"awaited": {"revision": revision - 1, "state": "READY"}})
+        still_there()
+        ghost(records=revision, functions={"awaited": {"revision": revision, "state": "READY", "unconfirmed": 1}})
+        still_there()
+        ghost(records=revision, functions={"awaited": {"revision": revision, "state": "READY"}})
+        self.assert_done(removing())
+        self.gone("awaited")
+
 
 class Partly(ChangeCase):
     """A version that starts on one instance and not on the other."""

@@ -69,6 +69,19 @@ static void caps_the_budget(void **state)
     }
 }
 
+static void is_unconfirmed_until_it_is_queued(void **state)
+{
+    struct puppet *puppet = *state;
+    puppet_deploy(puppet, 1, (struct deployed){ 0 });
+    assert_int_equal(core_unconfirmed(puppet->core, puppet_name(1)), 0);
+    puppet_call(puppet, 7, 1, 7, 0);
+    struct effect publish = *puppet_one(puppet, EFFECT_PUBLISH_REQUEST);
+    assert_int_equal(core_unconfirmed(puppet->core, puppet_name(1)), 1);
+    assert_int_equal(core_unconfirmed(puppet->core, puppet_name(2)), 0);
+    puppet_published(puppet, publish.operation, OUTCOME_DONE, 100);
+    assert_int_equal(core_unconfirmed(puppet->core, puppet_name(1)), 0);
+}
+
 static void is_refused_by_what_is_deployed(void **state)
 {
     struct puppet *puppet = *state;
@@ -363,6 +376,7 @@ int main(void)
         TEST(ends_at_its_deadline),
         TEST(leaves_without_a_reply_when_its_caller_is_gone),
         TEST(asks_again_on_the_next_link),
+        TEST(is_unconfirmed_until_it_is_queued),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
