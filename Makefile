@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 SECONDS_PER_TARGET ?= 20
 
 .DEFAULT_GOAL := release
-.PHONY: release dev demo check bench install asan tsan fuzz docs format clean help
+.PHONY: release dev demo check chaos bench install asan tsan fuzz docs format clean help
 
 release: ## build the program into build/release
 	@ci/setup run
@@ -20,6 +20,11 @@ demo: release ## the same, call each example once by gRPC and by NATS, print a t
 check: ## build and run all tests and checks
 	@ci/setup test
 	@ci/check
+
+chaos: ## hurt real processes for 20 minutes with one broker and 20 with three; docs/internals/chaos-runs.md says how it went
+	@ci/setup test
+	@ci/build release
+	@tests/chaos/long
 
 bench: ## measure, ours beside a baseline that does the same hops without Stead
 	@ci/setup test

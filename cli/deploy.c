@@ -162,8 +162,10 @@ static int deployed_show(const struct arguments *arguments, struct rpc_client *c
     const struct rpc_function *function = &reply->functions[0];
     int code = EXIT_DONE;
     if (wishes->wait) {
-        fprintf(stderr, "stored   %s (%s) version ", folder->name, folder->language);
+        fprintf(stderr, "uploaded %s (%s) version ", folder->name, folder->language);
         say_text(stderr, deployed_version(wishes, function));
+        fputs(" in ", stderr);
+        say_ms(stderr, wishes->sent_ms);
         fputc('\n', stderr);
         code = rollout_wait(arguments, client, folder->name, function->revision, wishes->timeout_ns, &rollout);
     }

@@ -7,28 +7,12 @@
 #include "cli/say.h"
 #include "cli/settings.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CHECK_NS INT64_C(2000000000)
 
 static const char *const level_names[] = { [LEVEL_OK] = "ok", [LEVEL_WARN] = "WARN", [LEVEL_FAIL] = "FAIL" };
-
-void report_add(struct report *report, enum level level, const char *about, const char *advice, const char *format, ...)
-{
-    if (report->count == FINDINGS_MAX) {
-        return;
-    }
-    struct finding *finding = &report->findings[report->count++];
-    va_list arguments;
-    va_start(arguments, format);
-    *finding = (struct finding){ .level = level };
-    snprintf(finding->about, sizeof finding->about, "%s", about);
-    snprintf(finding->advice, sizeof finding->advice, "%s", advice == NULL ? "" : advice);
-    vsnprintf(finding->seen, sizeof finding->seen, format, arguments);
-    va_end(arguments);
-}
 
 static void doctor_stead(struct report *report, const struct arguments *arguments)
 {
@@ -56,12 +40,12 @@ static void report_print(const struct report *report)
     };
     for (size_t i = 0; i < report->count; i++) {
         const struct finding *finding = &report->findings[i];
-        printf("%s%-4s%s  %-16s ", say_colour(stdout, colours[finding->level]), level_names[finding->level],
+        printf("%s%-4s%s  %-18s ", say_colour(stdout, colours[finding->level]), level_names[finding->level],
                say_colour(stdout, COLOUR_NONE), finding->about);
         say_text(stdout, bytes_of(finding->seen));
         putchar('\n');
         if (finding->advice[0] != '\0') {
-            printf("%23s%s\n", "", finding->advice);
+            printf("%25s%s\n", "", finding->advice);
         }
     }
 }
@@ -87,10 +71,27 @@ static void report_json(const struct report *report, bool ok)
     document_print(&document);
 }
 
+/* 0 if it was not given; false, and said, if it is no number above 0. */
+static bool rate_read(const struct arguments *arguments, double *ret_rate)
+{
+    const char *text = arguments_text(arguments, "rate", NULL);
+    char *rest;
+    *ret_rate = text == NULL ? 0 : strtod(text, &rest);
+    if (text != NULL && (rest == text || *rest != '\0' || !(*ret_rate > 0 && *ret_rate < 1e9))) {
+        say_error("--rate %s: write how many requests come in a second, such as 250", text);
+        return false;
+    }
+    return true;
+}
+
 int doctor_run(const struct arguments *arguments)
 {
     struct config config;
+    struct doctor_asked asked = { .monitor_url = arguments_text(arguments, "monitor", "") };
     int code;
+    if (!rate_read(arguments, &asked.rate_per_second)) {
+        return EXIT_USAGE;
+    }
     if (!settings_load(arguments, &config, &code)) {
         return code;
     }
@@ -101,12 +102,10 @@ int doctor_run(const struct arguments *arguments)
         return EXIT_TRY_AGAIN;
     }
     doctor_machine(report, &config, arguments->spawner);
-    doctor_broker(report, &config);
+    doctor_broker(report, &config, &asked);
     doctor_stead(report, arguments);
-    size_t counts[3] = { 0 };
-    for (size_t i = 0; i < report->count; i++) {
-        counts[report->findings[i].level]++;
-    }
+    size_t counts[3];
+    report_count(report, counts);
     if (arguments_has(arguments, "json")) {
         report_json(report, counts[LEVEL_FAIL] == 0);
     } else {

@@ -173,3 +173,16 @@ int function_rm_run(const struct arguments *arguments)
     bool now = arguments_has(arguments, "now");
     return one_run(arguments, now ? rpc_client_remove_now : rpc_client_remove, "2m", removed_say);
 }
+
+static void released_say(const struct rpc_function *function)
+{
+    fputs("released  ", stderr);
+    say_text(stderr, function->name);
+    fputc('\n', stderr);
+    say_next("stead dead redrive --function %.*s", (int)function->name.length, (const char *)function->name.at);
+}
+
+int function_release_run(const struct arguments *arguments)
+{
+    return one_run(arguments, rpc_client_release, "10s", released_say);
+}

@@ -6,6 +6,7 @@
 
 int function_ls_run(const struct arguments *arguments);
 int function_get_run(const struct arguments *arguments);
+int function_release_run(const struct arguments *arguments);
 int function_rm_run(const struct arguments *arguments);
 
 #endif

@@ -2,8 +2,10 @@
 #include "cli/replay.h"
 
 #include "cli/document.h"
+#include "cli/replay_fork.h"
 #include "cli/say.h"
 #include "serve/replay.h"
+#include "serve/replay_dump.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +15,8 @@
 
 struct story {
     struct document *document; /* NULL: lines go to stdout */
+    struct document state;     /* the rows of the tables, for behind the story */
+    const char *table;         /* the one that is open */
 };
 
 static void story_line(void *owner, const char *line)
@@ -23,6 +27,65 @@ static void story_line(void *owner, const char *line)
     } else {
         document_text(story->document, bytes_of(line));
     }
+}
+
+static void row_text(const char *table, const struct replay_field *fields, uint32_t count)
+{
+    printf("%-10s", table);
+    for (uint32_t at = 0; at < count; at++) {
+        printf(at == 0 ? " %s %s" : "  %s %s", fields[at].name, fields[at].text);
+    }
+    putchar('\n');
+}
+
+/* `core` is one object, the tables are lists of them. */
+static void row_json(struct story *story, const char *table, const struct replay_field *fields, uint32_t count)
+{
+    struct document *state = &story->state;
+    bool one = strcmp(table, "core") == 0;
+    if (!one && (story->table == NULL || strcmp(story->table, table) != 0)) {
+        if (story->table != NULL) {
+            document_close(state, ']');
+        }
+        document_key(state, table);
+        document_open(state, '[');
+        story->table = table;
+    } else if (one) {
+        document_key(state, table);
+    }
+    document_open(state, '{');
+    for (uint32_t at = 0; at < count; at++) {
+        if (fields[at].number) {
+            document_key(state, fields[at].name);
+            document_raw(state, bytes_of(fields[at].text));
+        } else {
+            document_member(state, fields[at].name, bytes_of(fields[at].text));
+        }
+    }
+    document_close(state, '}');
+}
+
+static void story_row(void *owner, const char *table, const struct replay_field *fields, uint32_t count)
+{
+    struct story *story = owner;
+    if (story->document == NULL) {
+        row_text(table, fields, count);
+    } else {
+        row_json(story, table, fields, count);
+    }
+}
+
+static void story_state(void *owner, const struct core *core, const struct effect *pending, uint32_t pending_count)
+{
+    struct story *story = owner;
+    (void)pending;
+    (void)pending_count;
+    document_open(&story->state, '{');
+    replay_dump(core, story_row, story);
+    if (story->table != NULL) {
+        document_close(&story->state, ']');
+    }
+    document_close(&story->state, '}');
 }
 
 static bool to_read(const char *text, uint64_t *ret_to)
@@ -152,13 +215,18 @@ int replay_command_run(const struct arguments *arguments)
 {
     struct document document = { 0 };
     bool json = arguments_has(arguments, "json"), dump = arguments_has(arguments, "dump");
-    struct story story = { json ? &document : NULL };
+    struct story story = { .document = json ? &document : NULL };
     struct replay_options options = { .path = arguments->words[0],
+                                      .effects_only = arguments_has(arguments, "effects"),
                                       .any_build = arguments_has(arguments, "any-build"),
                                       .story = dump ? story_line : NULL,
+                                      .take = dump ? story_state : NULL,
                                       .owner = &story };
     struct replay_report report;
     const char *to = arguments_text(arguments, "to", NULL);
+    if (arguments_text(arguments, "fork", NULL) != NULL) {
+        return replay_fork_run(arguments);
+    }
     if (to != NULL && !to_read(to, &options.to)) {
         return EXIT_USAGE;
     }
@@ -169,11 +237,17 @@ int replay_command_run(const struct arguments *arguments)
     }
     replay_run(&options, &report);
     if (!json) {
+        event_buffer_free(&story.state.text);
         tell_report(&report);
         tell_end(&report);
         return exit_code_of(report.end);
     }
     document_close(&document, ']');
+    if (story.state.text.length > 0) {
+        document_key(&document, "state");
+        document_raw(&document, (struct bytes){ story.state.text.at, story.state.text.length });
+    }
+    event_buffer_free(&story.state.text);
     json_report(&document, &report);
     document_close(&document, '}');
     return document_print(&document) ? exit_code_of(report.end) : EXIT_SAID_NO;

@@ -71,6 +71,14 @@ int submit_run(const struct arguments *arguments)
 
 /* -- result -------------------------------------------------------------------------------------------------------- */
 
+static void attempts_json(struct document *document, const struct rpc_reply *reply)
+{
+    document_member_number(document, "attempts", reply->attempts);
+    if (reply->causes.length > 0) {
+        document_member(document, "causes", reply->causes);
+    }
+}
+
 static bool result_json(const struct rpc_reply *reply)
 {
     struct document document = { 0 };
@@ -81,9 +89,12 @@ static bool result_json(const struct rpc_reply *reply)
     document_member(&document, "outcome", reply->outcome);
     document_member(&document, "function", reply->function);
     document_member(&document, "version", reply->version);
-    document_member_number(&document, "attempts", reply->attempts);
+    attempts_json(&document, reply);
     if (reply->function_failed) {
         document_member(&document, "reason", reply->reason);
+        if (reply->cause.length > 0) {
+            document_member(&document, "cause", reply->cause);
+        }
         request_error_json(&document, reply);
     } else {
         request_body_json(&document, reply);
@@ -109,6 +120,16 @@ static void failure_say(const struct rpc_reply *reply)
     fputc('\n', stderr);
 }
 
+/* "3 attempts: error=1,crash=1" where not all went well. */
+static void attempts_say(const struct rpc_reply *reply)
+{
+    if (reply->causes.length > 0) {
+        fprintf(stderr, "%u attempt%s: ", reply->attempts, reply->attempts == 1 ? "" : "s");
+        say_text(stderr, reply->causes);
+        fputc('\n', stderr);
+    }
+}
+
 static int result_show(const struct arguments *arguments, const struct rpc_reply *reply)
 {
     bool good = true;
@@ -120,6 +141,12 @@ static int result_show(const struct arguments *arguments, const struct rpc_reply
     fflush(stdout);
     if (reply->function_failed) {
         failure_say(reply);
+    }
+    attempts_say(reply);
+    if (bytes_equal_text(reply->outcome, "dead-lettered")) {
+        say_next("stead dead show %.*s", (int)reply->request_id.length, (const char *)reply->request_id.at);
+    }
+    if (reply->function_failed) {
         return EXIT_SAID_NO;
     }
     return good ? EXIT_DONE : EXIT_SAID_NO;
@@ -175,6 +202,33 @@ int result_run(const struct arguments *arguments)
 
 /* -- cancel -------------------------------------------------------------------------------------------------------- */
 
+/* What it had come to by then stands in its result; without one the end alone is told. */
+static void cancel_show(const struct arguments *arguments, struct rpc_client *client, const char *id)
+{
+    struct rpc_reply *stored = rpc_client_result(client, bytes_of(id), false, ANSWER_TIMEOUT_NS);
+    bool told = stored != NULL && stored->status == RPC_STATUS_OK;
+    if (arguments_has(arguments, "json")) {
+        struct document document = { 0 };
+        document_open(&document, '{');
+        document_key(&document, "ok");
+        document_truth(&document, true);
+        document_member(&document, "id", bytes_of(id));
+        if (told) {
+            document_member(&document, "function", stored->function);
+            attempts_json(&document, stored);
+        }
+        document_close(&document, '}');
+        document_print(&document);
+    }
+    say("cancelled  %s", id);
+    if (told) {
+        attempts_say(stored);
+    }
+    if (stored != NULL) {
+        rpc_reply_free(stored);
+    }
+}
+
 int cancel_run(const struct arguments *arguments)
 {
     struct rpc_client *client = client_open(arguments);
@@ -186,16 +240,7 @@ int cancel_run(const struct arguments *arguments)
     if (reply == NULL || reply->status != RPC_STATUS_OK) {
         code = client_refused(arguments, reply, arguments->words[0]);
     } else {
-        if (arguments_has(arguments, "json")) {
-            struct document document = { 0 };
-            document_open(&document, '{');
-            document_key(&document, "ok");
-            document_truth(&document, true);
-            document_member(&document, "id", bytes_of(arguments->words[0]));
-            document_close(&document, '}');
-            document_print(&document);
-        }
-        say("cancelled  %s", arguments->words[0]);
+        cancel_show(arguments, client, arguments->words[0]);
         rpc_reply_free(reply);
     }
     rpc_client_close(client);

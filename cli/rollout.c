@@ -23,11 +23,12 @@ static uint32_t count_of(const struct rpc_rollout *rollout, const char *state)
     return count;
 }
 
-/* "1 building, 1 starting, ready on 1 of 3 instances" */
+/* "1 fetching, 1 building, ready on 1 of 3 instances" */
 static void progress_text(const struct rpc_rollout *rollout, char ret_text[SHOWN_BYTES])
 {
     static const char *const states[][2] = {
-        { "unseen", "not there yet" }, { "building", "building" }, { "probing", "starting" }, { "failed", "failed" }
+        { "unseen", "not there yet" }, { "fetching", "fetching" }, { "building", "building" },
+        { "probing", "starting" },     { "failed", "failed" },
     };
     size_t used = 0;
     ret_text[0] = '\0';

@@ -1,8 +1,7 @@
-/* stead sim run    one seed or schedule, told or summed up
+/* stead sim conform sim_conform.c
+ * stead sim run    one seed or schedule, told or summed up
  * stead sim shrink sim_schedule.c
- * stead sim swarm  many seeds on several threads, with a bar while they run and a table at the end
- *
- * A violation is one line that names the invariant, the moment and the command that shows it again. */
+ * stead sim swarm  sim_swarm.c */
 #include "cli/sim.h"
 
 #include <errno.h>
@@ -10,31 +9,33 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "cli/picture.h"
+#include "cli/sim_conform.h"
 #include "cli/sim_schedule.h"
+#include "cli/sim_tell.h"
 #include "sim/swarm.h"
 
-struct arguments {
-    const char *schedule, *schedule_out; /* NULL: none */
-    uint64_t first, last, steps, jobs, mutant;
-    bool seeds_given, steps_given, trace, json, swarm, stop;
-};
-
 static const char usage[] =
-    "usage: stead sim run    --seed N [--steps N] [--trace] [--json] [--schedule-out FILE]\n"
-    "       stead sim run    --schedule FILE [--trace] [--json] [--schedule-out FILE]\n"
+    "usage: stead sim run    --seed N [--steps N] [--trace] [--json] [--schedule-out FILE] [--history FILE]\n"
+    "                       [--report FILE]\n"
+    "       stead sim run    --schedule FILE [--trace] [--json] [--schedule-out FILE] [--history FILE]\n"
+    "                       [--report FILE]\n"
     "       stead sim swarm  --seeds A..B [--jobs J] [--steps N] [--stop] [--json]\n"
+    "       stead sim mutants [--seeds K] [--jobs J] [--steps N] [--json]\n"
     "       stead sim shrink --seed N | --schedule FILE  [--steps N] [--out FILE] [--runs N]\n"
+    "       stead sim conform [OPTION...] FILE...   (--help)\n"
     "\n"
     "  --seed N      the run to play; the same seed is the same run on every build\n"
     "  --schedule F  play what the file says instead of what a seed draws\n"
     "  --schedule-out F  write what happened as a schedule\n"
+    "  --history F   write what clients and functions saw, for `stead check`\n"
+    "  --report F    draw the run as one page of HTML that needs nothing else\n"
     "  --seeds A..B  all seeds from A to B\n"
     "  --steps N     core steps after which the faults end (20000)\n"
     "  --jobs J      threads (1)\n"
     "  --stop        stop at the first violation\n"
+    "  --sometimes   list what must happen sometimes, and how often it did\n"
     "  --trace       tell the run line by line\n"
 #ifdef STEAD_MUTANTS
     "  --mutant N    switch planted bug N on (0: none)\n"
@@ -60,7 +61,7 @@ static bool number_read(const char *text, const char **ret_rest, uint64_t *ret_n
     return true;
 }
 
-static bool option_seeds(const char *text, struct arguments *arguments)
+static bool option_seeds(const char *text, struct sim_arguments *arguments)
 {
     const char *rest;
     uint64_t first, last;
@@ -75,13 +76,14 @@ static bool option_seeds(const char *text, struct arguments *arguments)
 }
 
 /* Takes one option, and its value if it has one; false if that is not possible. */
-static bool option_read(struct arguments *arguments, char **argv, int *at)
+static bool option_read(struct sim_arguments *arguments, char **argv, int *at)
 {
     const char *name = argv[*at], *value = argv[*at + 1];
-    bool *const flag = strcmp(name, "--json") == 0                         ? &arguments->json
-                       : strcmp(name, "--trace") == 0 && !arguments->swarm ? &arguments->trace
-                       : strcmp(name, "--stop") == 0 && arguments->swarm   ? &arguments->stop
-                                                                           : NULL;
+    bool *const flag = strcmp(name, "--json") == 0                            ? &arguments->json
+                       : strcmp(name, "--trace") == 0 && !arguments->swarm    ? &arguments->trace
+                       : strcmp(name, "--stop") == 0 && arguments->swarm      ? &arguments->stop
+                       : strcmp(name, "--sometimes") == 0 && arguments->swarm ? &arguments->sometimes
+                                                                              : NULL;
     if (flag != NULL) {
         *flag = true;
         return true;
@@ -89,6 +91,8 @@ static bool option_read(struct arguments *arguments, char **argv, int *at)
     ++*at;
     const char **path = strcmp(name, "--schedule") == 0       ? &arguments->schedule
                         : strcmp(name, "--schedule-out") == 0 ? &arguments->schedule_out
+                        : strcmp(name, "--history") == 0      ? &arguments->history
+                        : strcmp(name, "--report") == 0       ? &arguments->report
                                                               : NULL;
     if (path != NULL && !arguments->swarm) {
         *path = value;
@@ -116,11 +120,11 @@ static bool option_read(struct arguments *arguments, char **argv, int *at)
            arguments->steps <= STEPS_MAX;
 }
 
-static bool arguments_read(int argc, char **argv, struct arguments *ret_arguments)
+static bool arguments_read(int argc, char **argv, struct sim_arguments *ret_arguments)
 {
-    struct arguments arguments = { .jobs = 1, .steps = SIM_STEPS_DEFAULT };
+    struct sim_arguments arguments = { .jobs = 1, .steps = SIM_STEPS_DEFAULT };
     if (argc < 2 || (strcmp(argv[1], "run") != 0 && strcmp(argv[1], "swarm") != 0)) {
-        fputs("stead sim: say `run`, `swarm` or `shrink`\n", stderr);
+        fputs("stead sim: say `run`, `swarm`, `shrink` or `conform`\n", stderr);
         return false;
     }
     arguments.swarm = strcmp(argv[1], "swarm") == 0;
@@ -143,85 +147,12 @@ static bool arguments_read(int argc, char **argv, struct arguments *ret_argument
     return true;
 }
 
-/* -- output -- */
-
-static void failure_print(FILE *out, const struct arguments *arguments, uint64_t seed,
-                          const struct sim_violation *violation)
-{
-#ifdef STEAD_MUTANTS
-    const char *program = "stead-mutants";
-#else
-    const char *program = "stead sim";
-#endif
-    fprintf(out, "FAIL %s seed=%" PRIu64 " step=%" PRIu64 " t=%.3fs : %s | reproduce: %s run --", violation->id, seed,
-            violation->step, (double)violation->at_ns / 1e9, violation->why, program);
-    if (arguments->schedule != NULL) {
-        fprintf(out, "schedule %s\n", arguments->schedule);
-        return;
-    }
-    fprintf(out, "seed %" PRIu64, seed);
-    if (arguments->steps != SIM_STEPS_DEFAULT) {
-        fprintf(out, " --steps %" PRIu64, arguments->steps);
-    }
-    if (arguments->mutant != 0) {
-        fprintf(out, " --mutant %" PRIu64, arguments->mutant);
-    }
-    fputc('\n', out);
-}
-
-static void json_violation(uint64_t seed, const struct sim_violation *violation)
-{
-    printf("{\"id\":\"%s\",\"seed\":%" PRIu64 ",\"step\":%" PRIu64 ",\"t_ns\":%" PRIu64 ",\"why\":\"", violation->id,
-           seed, violation->step, violation->at_ns);
-    for (const char *at = violation->why; *at != 0; at++) {
-        if (*at == '"' || *at == '\\') {
-            putchar('\\');
-        }
-        putchar((unsigned char)*at < ' ' ? ' ' : *at);
-    }
-    fputs("\"}", stdout);
-}
-
-/* "name":{"A":1,...} without the zeros */
-static void json_counters(const char *name, const uint64_t *counters, uint32_t count, const char *(*name_of)(uint32_t))
-{
-    const char *comma = "";
-    printf(",\"%s\":{", name);
-    for (uint32_t at = 0; at < count; at++) {
-        if (counters[at] != 0) {
-            printf("%s\"%s\":%" PRIu64, comma, name_of(at), counters[at]);
-            comma = ",";
-        }
-    }
-    putchar('}');
-}
-
-static const char *name_of_fault(uint32_t at)
-{
-    return sim_fault_name((enum sim_fault)at);
-}
-
-static const char *name_of_effect(uint32_t at)
-{
-    return effect_name((enum effect_kind)at);
-}
-
-static const char *name_of_end(uint32_t at)
-{
-    return end_name((enum end)at);
-}
-
-static const char *name_of_reason(uint32_t at)
-{
-    return reason_name((enum reason)at);
-}
-
 static void json_run(const struct sim_report *report)
 {
     printf("{\"seed\":%" PRIu64 ",\"steps\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\",\"violations\":[", report->seed,
            report->steps, report->hash);
     if (report->violation.id[0] != 0) {
-        json_violation(report->seed, &report->violation);
+        sim_json_violation(report->seed, &report->violation);
     }
     printf("],\"events\":%" PRIu64 ",\"simulated_ns\":%" PRIu64 ",\"instances\":%u,\"functions\":%u", report->events,
            report->simulated_ns, report->nodes, report->functions);
@@ -229,14 +160,14 @@ static void json_run(const struct sim_report *report)
            report->calls, report->requests, report->accepted, report->executions);
     printf(",\"redeliveries\":%" PRIu64 ",\"resurrected\":%" PRIu64 ",\"duplicates_averted\":%" PRIu64,
            report->redeliveries, report->resurrected, report->refused_results);
-    json_counters("ends", report->ends, END_COUNT, name_of_end);
-    json_counters("replies", report->replies, REASON_COUNT, name_of_reason);
-    json_counters("faults", report->faults, FAULT_COUNT, name_of_fault);
-    json_counters("effects", report->effects, EFFECT_COUNT, name_of_effect);
+    sim_json_counters("ends", report->ends, END_COUNT, sim_name_of_end);
+    sim_json_counters("replies", report->replies, REASON_COUNT, sim_name_of_reason);
+    sim_json_counters("faults", report->faults, FAULT_COUNT, sim_name_of_fault);
+    sim_json_counters("effects", report->effects, EFFECT_COUNT, sim_name_of_effect);
     puts("}");
 }
 
-static int run_print(const struct arguments *arguments, const struct sim_report *report)
+static int run_print(const struct sim_arguments *arguments, const struct sim_report *report)
 {
     if (arguments->json) {
         json_run(report);
@@ -246,16 +177,106 @@ static int run_print(const struct arguments *arguments, const struct sim_report 
                report->seed, report->steps, (double)report->simulated_ns / 1e9, report->hash, report->accepted,
                report->executions, report->nodes);
     } else {
-        failure_print(stdout, arguments, report->seed, &report->violation);
+        sim_tell_failure(stdout, arguments, report->seed, &report->violation);
     }
     return sim_exit_of(&report->violation);
 }
 
-static int run_main(const struct arguments *arguments)
+/* Where the lines of a history go: a file, a check that is drawn afterwards, or both. */
+struct outlet {
+    FILE *file;          /* NULL: none */
+    struct check *check; /* NULL: none */
+    uint64_t lines;
+};
+
+static void outlet_take(void *owner, const char *line, size_t length)
+{
+    struct outlet *outlet = owner;
+    outlet->lines++;
+    if (outlet->check != NULL) {
+        check_line(outlet->check, "the run", outlet->lines, line, length);
+    }
+    if (outlet->file != NULL) {
+        fwrite(line, 1, length, outlet->file);
+        fputc('\n', outlet->file);
+    }
+}
+
+static bool outlet_open(const struct sim_arguments *arguments, struct outlet *ret_outlet)
+{
+    *ret_outlet = (struct outlet){ 0 };
+    if (arguments->history != NULL) {
+        ret_outlet->file = fopen(arguments->history, "we");
+    }
+    if (arguments->report != NULL) {
+        ret_outlet->check = check_new();
+    }
+    bool ok = (arguments->history == NULL || ret_outlet->file != NULL) &&
+              (arguments->report == NULL || ret_outlet->check != NULL);
+    if (!ok) {
+        fprintf(stderr, "stead sim run: %s: cannot be written\n",
+                ret_outlet->file == NULL && arguments->history != NULL ? arguments->history : arguments->report);
+    }
+    return ok;
+}
+
+/* Judges from outside what the run showed, and draws it with what the simulator found inside. */
+static bool outlet_draw(const struct sim_arguments *arguments, struct outlet *outlet, const struct sim_report *report)
+{
+    char title[120], again[200] = "";
+    snprintf(title, sizeof(title), "Seed %" PRIu64 ": %u instances, %u functions, %.1f s simulated", report->seed,
+             report->nodes, report->functions, (double)report->simulated_ns / 1e9);
+    FILE *command = fmemopen(again, sizeof(again), "w");
+    if (command != NULL) {
+        sim_tell_again(command, arguments, report->seed);
+        fclose(command);
+    }
+    struct check_picture picture = { .title = title, .reproduce = again };
+    if (report->violation.id[0] != 0) {
+        picture.rule = report->violation.id;
+        picture.why = report->violation.why;
+        picture.t_ns = report->violation.at_ns;
+    }
+    check_judge(outlet->check);
+    return picture_save(outlet->check, &picture, arguments->report);
+}
+
+static bool outlet_close(const struct sim_arguments *arguments, struct outlet *outlet, const struct sim_report *report)
+{
+    bool ok = outlet->check == NULL || outlet_draw(arguments, outlet, report);
+    check_free(outlet->check);
+    bool written = outlet->file == NULL || ferror(outlet->file) == 0;
+    written = (outlet->file == NULL || fclose(outlet->file) == 0) && written;
+    if (!written) {
+        fprintf(stderr, "stead sim run: %s: cannot be written\n", arguments->history);
+    }
+    return ok && written;
+}
+
+static int run_play(const struct sim_arguments *arguments, const struct sim_options *options)
+{
+    struct sim_options with = *options;
+    struct sim_report report;
+    struct outlet outlet;
+    if (!outlet_open(arguments, &outlet)) {
+        return SIM_EXIT_NO_OUTPUT;
+    }
+    with.history = outlet.file != NULL || outlet.check != NULL ? outlet_take : NULL;
+    with.history_owner = &outlet;
+    with.messages = outlet.check != NULL;
+    if (!sim_run(&with, &report)) {
+        fputs("stead sim: out of memory\n", stderr);
+        return SIM_EXIT_NO_MEMORY;
+    }
+    bool saved = options->record == NULL || sim_schedule_save(arguments->schedule_out, options->record);
+    int status = run_print(arguments, &report);
+    return outlet_close(arguments, &outlet, &report) && saved ? status : SIM_EXIT_NO_OUTPUT;
+}
+
+static int run_main(const struct sim_arguments *arguments)
 {
     struct schedule played = { 0 }, recorded = { 0 };
     struct sim_options options = { .seed = arguments->first, .steps = arguments->steps };
-    struct sim_report report;
     options.mutant = (uint32_t)arguments->mutant;
     options.story = arguments->trace ? (arguments->json ? stderr : stdout) : NULL;
     options.record = arguments->schedule_out != NULL ? &recorded : NULL;
@@ -265,136 +286,31 @@ static int run_main(const struct arguments *arguments)
         }
         options.schedule = &played;
     }
-    int status = SIM_EXIT_NO_MEMORY;
-    if (!sim_run(&options, &report)) {
-        fputs("stead sim: out of memory\n", stderr);
-    } else if (options.record != NULL && !sim_schedule_save(arguments->schedule_out, &recorded)) {
-        status = SIM_EXIT_NO_OUTPUT;
-    } else {
-        status = run_print(arguments, &report);
-    }
+    int status = run_play(arguments, &options);
     schedule_free(&played);
     schedule_free(&recorded);
     return status;
 }
 
-/* -- swarm -- */
-
-struct bar {
-    struct timespec begun;
-    uint64_t seeds;
-};
-
-static double seconds_since(const struct timespec *begun)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - begun->tv_sec) + (double)(now.tv_nsec - begun->tv_nsec) / 1e9;
-}
-
-static void bar_draw(void *owner, const struct swarm_report *so_far)
-{
-    const struct bar *bar = owner;
-    static const char full[] = "########################";
-    double seconds = seconds_since(&bar->begun);
-    int filled = (int)(so_far->seeds * (sizeof(full) - 1) / bar->seeds);
-    fprintf(stderr,
-            "\r[%-24.*s] %" PRIu64 "/%" PRIu64 " seeds, %.0f seeds/s, %.2f M steps/s, %.0f x real time, %" PRIu64
-            " failed ",
-            filled, full, so_far->seeds, bar->seeds, (double)so_far->seeds / seconds,
-            (double)so_far->steps / seconds / 1e6, (double)so_far->simulated_ns / 1e9 / seconds, so_far->failures);
-}
-
-static void table_counters(const char *title, const uint64_t *counters, uint32_t count,
-                           const char *(*name_of)(uint32_t))
-{
-    uint32_t column = 0;
-    printf("%s\n", title);
-    for (uint32_t at = 0; at < count; at++) {
-        printf("  %-22s %10" PRIu64 "%s", name_of(at), counters[at], ++column % 3 == 0 ? "\n" : "");
-    }
-    fputs(column % 3 == 0 ? "" : "\n", stdout);
-}
-
-static void swarm_table(const struct arguments *arguments, const struct swarm_report *report, double seconds)
-{
-    table_counters("faults", report->faults, FAULT_COUNT, name_of_fault);
-    table_counters("effects", report->effects, EFFECT_COUNT, name_of_effect);
-    table_counters("results by end", report->ends, END_COUNT, name_of_end);
-    table_counters("answers by reason", report->replies, REASON_COUNT, name_of_reason);
-    for (uint32_t at = 0; at < report->failures_listed; at++) {
-        failure_print(stdout, arguments, report->failure[at].seed, &report->failure[at].violation);
-    }
-    printf("%" PRIu64 " seeds, %" PRIu64 " clean, %" PRIu64
-           " failed; %.1f M steps, %.1f h simulated, %.1f s, %.2f M steps/s\n",
-           report->seeds, report->clean, report->failures, (double)report->steps / 1e6,
-           (double)report->simulated_ns / 3.6e12, seconds, (double)report->steps / seconds / 1e6);
-}
-
-static void swarm_json(const struct swarm_report *report, double seconds)
-{
-    printf("{\"seeds\":%" PRIu64 ",\"clean\":%" PRIu64 ",\"steps\":%" PRIu64 ",\"hash\":\"%016" PRIx64
-           "\",\"seconds\":%.3f,\"failures\":%" PRIu64 ",\"violations\":[",
-           report->seeds, report->clean, report->steps, report->hash, seconds, report->failures);
-    for (uint32_t at = 0; at < report->failures_listed; at++) {
-        fputs(at == 0 ? "" : ",", stdout);
-        json_violation(report->failure[at].seed, &report->failure[at].violation);
-    }
-    printf("],\"accepted\":%" PRIu64 ",\"executions\":%" PRIu64 ",\"redeliveries\":%" PRIu64 ",\"resurrected\":%" PRIu64
-           ",\"duplicates_averted\":%" PRIu64,
-           report->accepted, report->executions, report->redeliveries, report->resurrected, report->refused_results);
-    json_counters("ends", report->ends, END_COUNT, name_of_end);
-    json_counters("replies", report->replies, REASON_COUNT, name_of_reason);
-    json_counters("faults", report->faults, FAULT_COUNT, name_of_fault);
-    json_counters("effects", report->effects, EFFECT_COUNT, name_of_effect);
-    puts("}");
-}
-
-static int swarm_main(const struct arguments *arguments)
-{
-    struct bar bar = { .seeds = arguments->last - arguments->first + 1 };
-    bar.seeds += bar.seeds == 0;
-    clock_gettime(CLOCK_MONOTONIC, &bar.begun);
-    bool tty = isatty(STDERR_FILENO) == 1;
-    struct swarm_options options = {
-        .first = arguments->first,
-        .last = arguments->last,
-        .steps = arguments->steps,
-        .jobs = (uint32_t)arguments->jobs,
-        .mutant = (uint32_t)arguments->mutant,
-        .stop_at_failure = arguments->stop,
-        .progress = tty ? bar_draw : NULL,
-        .owner = &bar,
-    };
-    static struct swarm_report report;
-    bool ok = swarm_run(&options, &report);
-    double seconds = seconds_since(&bar.begun);
-    fputs(tty ? "\n" : "", stderr);
-    if (!ok) {
-        fputs("stead sim: out of memory or threads\n", stderr);
-        return SIM_EXIT_NO_MEMORY;
-    }
-    if (arguments->json) {
-        swarm_json(&report, seconds);
-    } else {
-        swarm_table(arguments, &report, seconds);
-    }
-    return report.failures == 0 ? SIM_EXIT_CLEAN : sim_exit_of(&report.failure[0].violation);
-}
-
 int sim_main(int argc, char **argv)
 {
-    struct arguments arguments;
+    struct sim_arguments arguments;
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
         fputs(usage, stdout);
         return SIM_EXIT_CLEAN;
     }
+    if (argc >= 2 && strcmp(argv[1], "mutants") == 0) {
+        return sim_mutants_main(argc - 1, argv + 1);
+    }
     if (argc >= 2 && strcmp(argv[1], "shrink") == 0) {
         return sim_shrink_main(argc - 1, argv + 1);
+    }
+    if (argc >= 2 && strcmp(argv[1], "conform") == 0) {
+        return sim_conform_main(argc - 1, argv + 1);
     }
     if (!arguments_read(argc, argv, &arguments)) {
         fputs(usage, stderr);
         return SIM_EXIT_USAGE;
     }
-    return arguments.swarm ? swarm_main(&arguments) : run_main(&arguments);
+    return arguments.swarm ? sim_swarm_main(&arguments) : run_main(&arguments);
 }

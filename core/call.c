@@ -1,6 +1,6 @@
-/* A call is a caller who waits at our door. It is published under its own id until the broker has confirmed it, then it
- * waits for the result: from a delivery that ran here, from an answer in our inbox, or, since both can be lost, from
- * the stored result, which is read after every reconnect and every `reply_poll_ns`. Its row is free as soon as it is
+/* A call is a caller who waits at our door. It is published under its own id until the broker has confirmed it, then
+ * it waits for the result: from a delivery that ran here, from an answer in our inbox, or, since both can be lost,
+ * from the stored result, read after every reconnect and every `reply_poll_ns`. Its row is free as soon as it is
  * answered.
  *
  * SUBMIT is answered at the confirmation. AWAIT and LOOK publish nothing and read the stored result of any request.
@@ -25,6 +25,7 @@ void call_become(struct core *core, uint32_t index, enum call_state next)
     struct call *call = call_at(core, index);
     ASSERT(next < CALL_COUNT);
     ASSERT(call_next[call->row.state] & 1u << next);
+    core->edges.next[MACHINE_CALL][call->row.state] |= 1u << next;
     call->row.state = (uint8_t)next;
 }
 
@@ -54,7 +55,8 @@ static void call_free(struct core *core, uint32_t index)
     pool_give(core, &core->calls, index);
 }
 
-static void call_reply(struct core *core, uint32_t index, enum end end, enum reason reason, uint32_t attempts,
+/* `stored`: how the request ended, NULL if the answer does not say; the blob goes with it. */
+static void call_reply(struct core *core, uint32_t index, enum end end, enum reason reason, const struct input *stored,
                        struct blob blob)
 {
     const struct call *call = call_at(core, index);
@@ -64,9 +66,15 @@ static void call_reply(struct core *core, uint32_t index, enum end end, enum rea
     reply->key = call->request;
     reply->code = (uint16_t)reason;
     reply->end = (uint8_t)end;
-    reply->count = attempts;
+    reply->count = stored == 0 ? 0 : stored->as.result.attempts;
+    reply->cause = stored == 0 ? CAUSE_NONE : stored->as.result.cause;
+    reply->causes = stored == 0 ? (struct causes){ { 0 } } : stored->as.result.causes;
     reply->blob = blob;
     reply->starts = call->kind == CALL_KIND_SUBMIT && call->in_doubt && reason == REASON_NONE;
+    if (MUTANT(ANSWERS_TWICE) && call->kind == CALL_KIND_AWAIT) {
+        struct effect again = *reply;
+        *emit(core, EFFECT_REPLY) = again;
+    }
     call_free(core, index);
 }
 
@@ -103,7 +111,7 @@ bool call_answers_now(struct core *core, uint32_t index, const struct input *inp
            core->link_up;
 }
 
-static void call_publish(struct core *core, uint32_t index)
+void call_publish(struct core *core, uint32_t index)
 {
     struct call *call = call_at(core, index);
     ASSERT(call->row.state == CALL_PUBLISHING);
@@ -146,6 +154,7 @@ void call_look_later(struct core *core, uint32_t index)
     call->tries = (uint8_t)(call->tries < UINT8_MAX ? call->tries + 1 : UINT8_MAX);
     call->operation = 0;
     call->poll_ns = core->now_ns + (wait_ns < most_ns ? wait_ns : most_ns);
+    call->poll_ns = MUTANT(LOOKS_OFTEN) ? core->now_ns + 1000000 : call->poll_ns; /* L10 */
     call_arm(core, index);
 }
 
@@ -191,14 +200,20 @@ void call_submitted(struct core *core, const struct input *input)
         ASSERT(blob.slot != 0);
         call->blob = blob;
         function_at(core, function)->references++;
+        function_at(core, function)->messages++;
+        queue_message(function_at(core, function), input->as.call.size);
     } else {
         blob_release(core, &blob);
     }
     call->request = input->as.call.request;
     call->digest = input->as.call.digest;
     call->reference = input->as.call.reference;
-    uint64_t budget = input->as.call.budget_ns, most = core->settings.call_budget_ns_max;
+    uint64_t budget = MUTANT(BUDGET_HALVED) ? input->as.call.budget_ns / 2 : input->as.call.budget_ns,
+             most = core->settings.call_budget_ns_max;
     call->deadline_ns = core->now_ns + (budget == 0 || budget > most ? most : budget);
+    if (MUTANT(WAITS_FOR_EVER) && call->kind == CALL_KIND_AWAIT) {
+        call->deadline_ns = CORE_NEVER; /* L1 */
+    }
     index_add_call(core, index);
     call_begin(core, index);
 }
@@ -229,10 +244,14 @@ static enum reason publish_refusal(uint16_t code)
 static void call_confirmed(struct core *core, uint32_t index, bool duplicate)
 {
     struct call *call = call_at(core, index);
+    if (MUTANT(BLOB_DROPPED_TWICE)) {
+        emit(core, EFFECT_DROP_BLOB)->blob = call->blob;
+    }
     blob_release(core, &call->blob);
     call_become(core, index, CALL_WAITING);
     call->operation = 0;
     call->in_doubt = duplicate;
+    call->confirmed_epoch = core->epoch;
     call->poll_ns = core->now_ns + core->settings.reply_poll_ns;
     if (duplicate) {
         /* It may have ended long ago, and then nobody will answer; or it answered another input. */
@@ -261,6 +280,14 @@ void call_published(struct core *core, uint32_t index, const struct input *input
         return;
     }
     bool first = call->tries == 1;
+    if (MUTANT(DROPS_SILENTLY) && input->outcome == OUTCOME_REFUSED && first) {
+        call_free(core, index);
+        return;
+    }
+    if (MUTANT(ACCEPTS_UNKNOWN) && input->outcome != OUTCOME_DONE && call->kind == CALL_KIND_SUBMIT) {
+        call_end(core, index, END_NONE, REASON_NONE);
+        return;
+    }
     if (input->outcome == OUTCOME_REFUSED && input->code != CODE_NO_RESPONDERS && first) {
         call_end(core, index, END_NONE, publish_refusal(input->code));
         return;
@@ -275,7 +302,7 @@ void call_published(struct core *core, uint32_t index, const struct input *input
 /* -- the result ---------------------------------------------------------------------------------------------------- */
 
 /* There is none. */
-static void call_found_nothing(struct core *core, uint32_t index)
+void call_found_nothing(struct core *core, uint32_t index)
 {
     switch (call_at(core, index)->kind) {
     case CALL_KIND_SUBMIT:
@@ -298,14 +325,21 @@ static void call_answer(struct core *core, uint32_t index, const struct input *s
     const struct call *call = call_at(core, index);
     if (call->kind == CALL_KIND_CANCEL) {
         cancel_answered(core, index, (enum end)stored->as.result.end);
-    } else if (call_publishes(call->kind) && call->digest != stored->as.result.digest) {
+    } else if (call_publishes(call->kind) && call->digest != stored->as.result.digest && !MUTANT(CONFLICT_IGNORED)) {
         call_end(core, index, END_NONE, REASON_ID_CONFLICT);
     } else if (call->kind == CALL_KIND_SUBMIT) {
         call_end(core, index, END_NONE, REASON_NONE);
     } else {
-        call_reply(core, index, (enum end)stored->as.result.end, (enum reason)stored->as.result.reason,
-                   stored->as.result.attempts, blob);
+        call_reply(core, index, (enum end)stored->as.result.end, (enum reason)stored->as.result.reason, stored, blob);
     }
+}
+
+/* Whoever ended it sent an answer to our inbox, unless it ended by a cancel; ours alone we need no answer of. */
+static bool call_unheard(const struct core *core, const struct call *call, const struct input *input)
+{
+    bool waited = call->kind == CALL_KIND_EXECUTE && call->row.state == CALL_WAITING;
+    return waited && !call->in_doubt && call->confirmed_epoch == core->epoch && core->link_up &&
+           input->outcome == OUTCOME_DONE && input->as.result.end != END_CANCELLED;
 }
 
 void call_fetched(struct core *core, uint32_t index, const struct input *input, struct blob *blob)
@@ -316,6 +350,9 @@ void call_fetched(struct core *core, uint32_t index, const struct input *input, 
         return;
     }
     call->operation = 0;
+    if (call_unheard(core, call, input)) {
+        hearing_missed(core, HEARD_ANSWER);
+    }
     if (cancel) {
         cancel_fetched(core, index, input);
     } else if (input->outcome == OUTCOME_DONE) {
@@ -327,74 +364,16 @@ void call_fetched(struct core *core, uint32_t index, const struct input *input, 
     }
 }
 
-static bool reads(uint32_t kind)
+void calls_answer(struct core *core, struct key request, const struct input *stored, struct blob blob)
 {
-    return kind == CALL_KIND_AWAIT || kind == CALL_KIND_LOOK;
-}
-
-void calls_answer(struct core *core, struct key request, uint64_t digest, enum end end, enum reason reason,
-                  uint32_t attempts, struct blob blob)
-{
-    struct input stored = { .kind = INPUT_RESULT };
-    stored.as.result.digest = digest;
-    stored.as.result.end = (uint8_t)end;
-    stored.as.result.reason = (uint8_t)reason;
-    stored.as.result.attempts = attempts;
     uint32_t at = index_next_call(core, request, NOWHERE);
     while (at != NOWHERE) {
         uint32_t next = index_next_call(core, request, at);
-        if (reads(call_at(core, at)->kind)) {
+        if (call_reads(call_at(core, at)->kind)) {
             call_fetch(core, at); /* Every reader sees what is stored, not what it was made from. */
         } else {
-            call_answer(core, at, &stored, blob);
+            call_answer(core, at, stored, blob);
         }
         at = next;
-    }
-}
-
-/* -- time and the link --------------------------------------------------------------------------------------------- */
-
-/* Asks again what the state waits for. */
-static void call_again(struct core *core, uint32_t index)
-{
-    uint8_t state = call_at(core, index)->row.state;
-    if (state == CALL_PUBLISHING) {
-        call_publish(core, index);
-    } else if (state == CALL_WAITING) {
-        call_fetch(core, index);
-    } else {
-        cancel_issue(core, index);
-    }
-}
-
-/* Who only reads can do so at another instance, and must not hold up the end of this one. */
-void calls_drain(struct core *core)
-{
-    for (uint32_t at = 0; at < core->calls.rows; at++) {
-        if (call_at(core, at)->row.state != CALL_FREE && reads(call_at(core, at)->kind)) {
-            timer_set(core, timer_of_call(core, at), core->now_ns);
-        }
-    }
-}
-
-void call_timer(struct core *core, uint32_t index)
-{
-    const struct call *call = call_at(core, index);
-    if (core->draining && reads(call->kind)) {
-        call_end(core, index, END_NONE, REASON_SHUTTING_DOWN);
-    } else if (call->deadline_ns > core->now_ns) {
-        call_again(core, index);
-    } else if (call->kind == CALL_KIND_CANCEL) {
-        cancel_overdue(core, index);
-    } else {
-        bool submit = call->kind == CALL_KIND_SUBMIT; /* It may be stored: its caller can ask for the result. */
-        call_end(core, index, END_NONE, submit ? REASON_OUTCOME_UNKNOWN : REASON_DEADLINE_EXCEEDED);
-    }
-}
-
-void call_link_up(struct core *core, uint32_t index)
-{
-    if (call_at(core, index)->row.state != CALL_FREE) {
-        call_again(core, index);
     }
 }

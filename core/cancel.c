@@ -18,9 +18,23 @@ static void cancel_remove(struct core *core, uint32_t index)
     call_ask(core, index, EFFECT_REMOVE_REQUEST)->amount = call_at(core, index)->sequence;
 }
 
+/* The sequence was found on an earlier connection, and may be another request's by now. The result is stored; whoever
+ * gets the message meets it. */
+static void cancel_leave(struct core *core, uint32_t index)
+{
+    struct effect *announce = emit(core, EFFECT_ANNOUNCE_CANCEL);
+    announce->about = pool_handle(core, &core->calls, index);
+    announce->key = call_at(core, index)->request;
+    call_end(core, index, END_CANCELLED, REASON_NONE);
+}
+
 void cancel_issue(struct core *core, uint32_t index)
 {
     struct call *call = call_at(core, index);
+    if (call->row.state == CALL_REMOVING && core->link_up && call->found_epoch != core->epoch) {
+        cancel_leave(core, index);
+        return;
+    }
     bool storing = call->row.state == CALL_STORING;
     call->in_doubt = call->in_doubt || (storing && call->operation != 0); /* The last one had no answer. */
     call->operation = 0;
@@ -65,11 +79,12 @@ void cancel_found(struct core *core, uint32_t index, const struct input *input)
     call->operation = 0;
     if (input->outcome == OUTCOME_DONE) {
         call->sequence = input->as.found.sequence;
-        if (MUTANT(4) && core->link_up) {
-            cancel_remove(core, index); /* M04: remove the message before the result is stored; S5 must catch it */
+        call->found_epoch = call->operation_epoch;
+        if (MUTANT(REMOVES_FIRST) && core->link_up) {
+            cancel_remove(core, index); /* S5 */
         }
         cancel_go(core, index, CALL_STORING);
-    } else if (input->outcome == OUTCOME_REFUSED) {
+    } else if (input->outcome == OUTCOME_REFUSED || MUTANT(UNKNOWN_IS_ABSENT)) {
         call_become(core, index, CALL_WAITING); /* It has ended, or there never was one: a result tells. */
         call->tries = 0;
         call_fetch(core, index);
@@ -85,7 +100,7 @@ void cancel_stored(struct core *core, uint32_t index, const struct input *input)
     }
     call->operation = 0;
     bool exists = input->outcome == OUTCOME_REFUSED && input->code == CODE_WRONG_LAST_SEQUENCE;
-    if (input->outcome == OUTCOME_DONE) {
+    if (input->outcome == OUTCOME_DONE || (exists && MUTANT(CANCELS_ANYTHING))) {
         cancel_go(core, index, CALL_REMOVING);
     } else if (exists && !call->in_doubt) {
         call_end(core, index, END_NONE, REASON_ALREADY_ENDED);

@@ -1,125 +1,9 @@
-/* The core's front: lays out memory, takes an input to the machine that it concerns, then lets due timers, the sweep
+/* The core's front: takes an input to the machine that it concerns, then lets due timers, the sweep
  * and dirty functions run as long as the list of effects has room. What is left over makes core_next_deadline() `now`.
  *
  * Nothing here knows a policy; each machine's file says how it decides. */
 #include "core/banned.h"
 #include "core/machine.h"
-
-static uint64_t aligned(uint64_t size)
-{
-    return (size + 15) & ~UINT64_C(15);
-}
-
-static uint32_t buckets_for(uint32_t rows)
-{
-    uint32_t buckets = 16;
-    while (buckets < rows) {
-        buckets *= 2;
-    }
-    return buckets;
-}
-
-static uint64_t carve(uint64_t *cursor, uint64_t size)
-{
-    uint64_t at = aligned(*cursor);
-    *cursor = at + size;
-    return at;
-}
-
-static void carve_pool(struct pool *pool, uint64_t *cursor, enum table table, uint32_t rows, uint64_t row_size)
-{
-    *pool = (struct pool){ .table = (uint8_t)table, .rows = rows, .row_size = (uint32_t)row_size };
-    pool->at = carve(cursor, rows * row_size);
-}
-
-static void carve_index(struct index *index, uint64_t *cursor, uint32_t rows)
-{
-    uint32_t buckets = buckets_for(rows);
-    *index = (struct index){ .mask = buckets - 1 };
-    index->at = carve(cursor, (uint64_t)buckets * sizeof(uint32_t));
-}
-
-static bool limits_good(const struct limits *limits)
-{
-    const uint32_t all[] = { limits->calls_max, limits->deliveries_max, limits->functions_max, limits->workers_max,
-                             limits->slots };
-    for (uint32_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (all[i] == 0 || all[i] > HANDLE_ROWS_MAX) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void layout(struct core *core, const struct limits *limits)
-{
-    uint64_t cursor = sizeof(struct core);
-    core->limits = *limits;
-    carve_pool(&core->calls, &cursor, TABLE_CALL, limits->calls_max, sizeof(struct call));
-    carve_pool(&core->deliveries, &cursor, TABLE_DELIVERY, limits->deliveries_max, sizeof(struct delivery));
-    carve_pool(&core->functions, &cursor, TABLE_FUNCTION, limits->functions_max, sizeof(struct function));
-    carve_pool(&core->workers, &cursor, TABLE_WORKER, limits->workers_max, sizeof(struct worker));
-    carve_index(&core->calls_by_request, &cursor, limits->calls_max);
-    carve_index(&core->deliveries_by_request, &cursor, limits->deliveries_max);
-    carve_index(&core->functions_by_name, &cursor, limits->functions_max);
-    core->timers_count = limits->calls_max + limits->deliveries_max + limits->functions_max + limits->workers_max + 1;
-    core->timers_at = carve(&cursor, (uint64_t)core->timers_count * sizeof(struct timer));
-    core->heap_at = carve(&cursor, (uint64_t)core->timers_count * sizeof(uint32_t));
-    core->size = aligned(cursor);
-}
-
-uint64_t core_size(const struct limits *limits)
-{
-    struct core shape;
-    if (!limits_good(limits)) {
-        return 0;
-    }
-    layout(&shape, limits);
-    return shape.size;
-}
-
-static void pool_init(struct core *core, struct pool *pool)
-{
-    pool->free_first = 0;
-    pool->free_last = pool->rows - 1;
-    for (uint32_t at = 0; at < pool->rows; at++) {
-        pool_row(core, pool, at)->next_free = at + 1 < pool->rows ? at + 1 : NOWHERE;
-    }
-}
-
-static void index_init(struct core *core, const struct index *index)
-{
-    uint32_t *buckets = (uint32_t *)((char *)core + index->at);
-    for (uint32_t at = 0; at <= index->mask; at++) {
-        buckets[at] = NOWHERE;
-    }
-}
-
-struct core *core_init(void *memory, const struct limits *limits, const struct settings *settings, uint64_t seed)
-{
-    ASSERT(((uintptr_t)memory & 15) == 0);
-    uint64_t size = core_size(limits);
-    ASSERT(size > 0);
-    __builtin_memset(memory, 0, size);
-    struct core *core = memory;
-    layout(core, limits);
-    core->settings = *settings;
-    core->seed = seed;
-    core->dirty_first = core->dirty_last = NOWHERE;
-    core->sweep_calls = core->sweep_deliveries = core->sweep_functions = NOWHERE;
-    struct pool *const pools[] = { &core->calls, &core->deliveries, &core->functions, &core->workers };
-    for (uint32_t i = 0; i < 4; i++) {
-        pool_init(core, pools[i]);
-    }
-    index_init(core, &core->calls_by_request);
-    index_init(core, &core->deliveries_by_request);
-    index_init(core, &core->functions_by_name);
-    struct timer *timers = (struct timer *)((char *)core + core->timers_at);
-    for (uint32_t at = 0; at < core->timers_count; at++) {
-        timers[at].place = NOWHERE;
-    }
-    return core;
-}
 
 /* A completion goes to the row that its operation names; a stranger's changes nothing. */
 static void step_completion(struct core *core, const struct input *input, struct blob *blob)
@@ -165,6 +49,12 @@ static void step_completion(struct core *core, const struct input *input, struct
             cancel_found(core, call, input);
         }
         break;
+    case INPUT_LEASE:
+        sweep_leased(core, input);
+        break;
+    case INPUT_WALKED:
+        walk_told(core, input, blob);
+        break;
     case INPUT_REMOVED:
         if (call != NOWHERE) {
             cancel_removed(core, call, input);
@@ -203,6 +93,17 @@ static void step_setting(struct core *core, const struct input *input)
     words[input->as.setting.which] = input->as.setting.value;
 }
 
+static void step_function(struct core *core, const struct input *input)
+{
+    if (input->kind == INPUT_FUNCTION_REMOVED) {
+        function_removed(core, input);
+    } else if (input->kind == INPUT_FUNCTION_POLICY) {
+        function_policy(core, input);
+    } else {
+        quarantine_release(core, input);
+    }
+}
+
 /* Calls and deliveries take their blob over; every other input's is dropped here unless a machine kept it. */
 static void step_input(struct core *core, const struct input *input)
 {
@@ -217,6 +118,9 @@ static void step_input(struct core *core, const struct input *input)
     case INPUT_LINK_DOWN:
         link_down(core, input);
         break;
+    case INPUT_LINK_REFUSED:
+        link_refused(core);
+        break;
     case INPUT_CLOCK:
         link_clock(core, input);
         break;
@@ -230,14 +134,21 @@ static void step_input(struct core *core, const struct input *input)
         delivery_arrived(core, input);
         return;
     case INPUT_ANSWER:
-        calls_answer(core, input->as.result.request, input->as.result.digest, (enum end)input->as.result.end,
-                     (enum reason)input->as.result.reason, input->as.result.attempts, blob);
+        if (input->epoch == core->epoch && index_next_call(core, input->as.result.request, NOWHERE) != NOWHERE) {
+            hearing_came(core, HEARD_ANSWER);
+        }
+        calls_answer(core, input->as.result.request, input, blob);
+        break;
+    case INPUT_CHANGE:
+        hearing_change(core, input);
         break;
     case INPUT_FUNCTION_SET:
         function_set(core, input);
         break;
     case INPUT_FUNCTION_REMOVED:
-        function_removed(core, input);
+    case INPUT_FUNCTION_POLICY:
+    case INPUT_RELEASE:
+        step_function(core, input);
         break;
     case INPUT_WORKER_READY:
     case INPUT_WORKER_RESULT:
@@ -254,6 +165,10 @@ static void step_input(struct core *core, const struct input *input)
         break;
     case INPUT_DRAIN:
         instance_drain(core, input);
+        break;
+    case INPUT_QUEUE:
+    case INPUT_STRAY:
+        sweep_queue(core, input);
         break;
     default:
         step_completion(core, input, &blob);
@@ -276,10 +191,16 @@ static void step_timers(struct core *core)
             worker_timer(core, index);
             break;
         case TABLE_FUNCTION:
-            function_timer(core, index);
+            function_dirty(core, index);
             break;
         default:
-            link_timer(core);
+            if (index == 0) {
+                link_timer(core);
+            } else if (index == 1) {
+                sweep_timer(core);
+            } else {
+                walk_timer(core);
+            }
         }
     }
 }
@@ -306,7 +227,8 @@ static bool heard_from_broker(const struct core *core, const struct input *input
 {
     bool broker = input->kind == INPUT_HEARD || input->kind == INPUT_DELIVERY || input->kind == INPUT_PULL_ENDED ||
                   input->kind == INPUT_PUBLISHED || input->kind == INPUT_RESULT || input->kind == INPUT_ANSWER ||
-                  input->kind == INPUT_REMOVED || input->kind == INPUT_CANCEL_HEARD;
+                  input->kind == INPUT_REMOVED || input->kind == INPUT_CANCEL_HEARD || input->kind == INPUT_LEASE ||
+                  input->kind == INPUT_LEDGER;
     return broker && input->epoch == core->epoch && input->outcome != OUTCOME_UNKNOWN;
 }
 
@@ -316,12 +238,15 @@ void core_step(struct core *core, const struct input *input, struct effects *eff
     effects->count = 0;
     core->out = effects;
     core->now_ns = input->now_ns > core->now_ns ? input->now_ns : core->now_ns;
+#ifdef STEAD_MUTANTS
+    core->wall_ns = input->wall_ns;
+#endif
     core->steps++;
     core->inputs[input->kind]++;
     core->blobs += input->blob.slot != 0;
     if (heard_from_broker(core, input)) {
         core->heard_ns = core->now_ns;
-        core->pull_lost = false;
+        core->unanswered = false;
     }
     step_input(core, input);
     step_timers(core);
@@ -346,46 +271,6 @@ uint64_t core_next_deadline(const struct core *core)
 uint32_t core_blobs_held(const struct core *core)
 {
     return core->blobs;
-}
-
-struct core *core_copy(void *to, const struct core *from)
-{
-    ASSERT(from->out == 0);
-    __builtin_memcpy(to, from, from->size);
-    return to;
-}
-
-static bool pool_alike(const struct pool *a, const struct pool *b)
-{
-    return a->at == b->at && a->row_size == b->row_size && a->rows == b->rows && a->table == b->table;
-}
-
-static bool index_alike(const struct index *a, const struct index *b)
-{
-    return a->at == b->at && a->mask == b->mask;
-}
-
-struct core *core_restore(void *to, const struct limits *limits, const void *bytes, uint64_t size)
-{
-    struct core shape = { .size = 0 }, found;
-    if (!limits_good(limits) || size < sizeof found) {
-        return 0;
-    }
-    layout(&shape, limits);
-    __builtin_memcpy(&found, bytes, sizeof found);
-    bool alike = size == shape.size && found.size == size && found.out == 0 && pool_alike(&found.calls, &shape.calls) &&
-                 pool_alike(&found.deliveries, &shape.deliveries) && pool_alike(&found.functions, &shape.functions) &&
-                 pool_alike(&found.workers, &shape.workers) &&
-                 index_alike(&found.calls_by_request, &shape.calls_by_request) &&
-                 index_alike(&found.deliveries_by_request, &shape.deliveries_by_request) &&
-                 index_alike(&found.functions_by_name, &shape.functions_by_name) &&
-                 found.timers_at == shape.timers_at && found.heap_at == shape.heap_at &&
-                 found.timers_count == shape.timers_count && found.heap_count <= shape.timers_count;
-    if (!alike) {
-        return 0;
-    }
-    __builtin_memcpy(to, bytes, size);
-    return to;
 }
 
 #ifdef STEAD_MUTANTS

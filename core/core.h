@@ -22,7 +22,7 @@
 
 /* Counts up whenever the same inputs may lead to other effects or another state, or a state is laid out otherwise: what
  * was recorded by another one is not replayed. */
-enum { CORE_BEHAVIOUR = 1 };
+enum { CORE_BEHAVIOUR = 12 };
 
 struct core;
 
@@ -46,14 +46,40 @@ struct core_view {
     uint32_t credits; /* messages asked for and not yet delivered */
     uint8_t instance; /* enum instance_state */
     uint8_t link_up;
+    uint8_t sweeps; /* the sweeper's lease is this core's */
     uint64_t steps;
     uint64_t inputs[INPUT_COUNT], effects[EFFECT_COUNT];
 };
 void core_view(const struct core *core, struct core_view *ret_view);
 
+/* The edges that were taken since core_init(). Valid as long as the core is. */
+struct edges;
+const struct edges *core_edges(const struct core *core);
+
 /* Calls of this function that our door let in and the broker has not confirmed yet: they may still reach its queue, and
  * no one else can know of them. Looks at every call. */
 uint32_t core_unconfirmed(const struct core *core, struct key function);
+
+/* What is known of the queue of one function. */
+struct core_queue {
+    uint32_t messages; /* as told last, and let in here since */
+    uint32_t in_hand;  /* here: waiting for a worker or running, also on other versions */
+    uint8_t takes;     /* this core asks for its messages, or would if there were room */
+    uint8_t stray;     /* there is no record of it, only mail */
+    uint64_t size;     /* what all of them take, estimated: messages by the average of those seen here, in bytes */
+};
+/* False if no function is called so. */
+bool core_queue(const struct core *core, struct key function, struct core_queue *ret_queue);
+
+/* How much of a function, or a route, runs at once, and may. */
+struct core_concurrency {
+    uint32_t running;
+    uint32_t limit;                /* as it has adapted; 0: it does not */
+    uint32_t limit_min, limit_max; /* between which it moves; limit_max also if it does not; 0: it serves nothing */
+    uint32_t limit_now;            /* less than `limit` while the baseline is measured */
+};
+/* False if there is no such row. */
+bool core_concurrency(const struct core *core, struct handle function, struct core_concurrency *ret_load);
 
 /* Checks every internal invariant at once (linked lists, counts, handles, blobs held); asserts. Slow: for the
  * simulator. */

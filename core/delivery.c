@@ -24,9 +24,9 @@ struct node_place delivery_node(const struct core *core)
 }
 
 /* In hand: it waits for a worker or occupies one. Only these use slots. */
-static bool in_hand(enum delivery_state state)
+static bool in_hand(const struct delivery *delivery, enum delivery_state state)
 {
-    return state != DELIVERY_FREE && state <= DELIVERY_RUNNING;
+    return state != DELIVERY_FREE && state <= DELIVERY_RUNNING && !delivery->walked;
 }
 
 _Static_assert(DELIVERY_RUNNING < DELIVERY_CHARGING, "in_hand() counts the states up to RUNNING");
@@ -42,6 +42,7 @@ void delivery_become(struct core *core, uint32_t index, enum delivery_state next
         list_remove(core, &function->queue, delivery_node(core), index);
     }
     ASSERT(!delivery->node.linked);
+    core->edges.next[MACHINE_DELIVERY][before] |= 1u << next;
     delivery->row.state = (uint8_t)next;
     if (next == DELIVERY_QUEUED) {
         delivery->started_ns = core->now_ns;
@@ -51,7 +52,7 @@ void delivery_become(struct core *core, uint32_t index, enum delivery_state next
             list_add_last(core, &function->queue, delivery_node(core), index);
         }
     }
-    function_in_hand(core, delivery->function, (int)in_hand(next) - (int)in_hand(before));
+    function_in_hand(core, delivery->function, (int)in_hand(delivery, next) - (int)in_hand(delivery, before));
 }
 
 void delivery_free(struct core *core, uint32_t index)
@@ -64,38 +65,53 @@ void delivery_free(struct core *core, uint32_t index)
     ASSERT(!delivery->node.linked);
     ASSERT(function->references > 0);
     function->references--;
-    function_in_hand(core, delivery->function, -(int)in_hand((enum delivery_state)delivery->row.state));
+    function_in_hand(core, delivery->function, -(int)in_hand(delivery, (enum delivery_state)delivery->row.state));
     blob_release(core, &delivery->message);
     blob_release(core, &delivery->result);
     timer_clear(core, timer_of_delivery(core, index));
     index_remove_delivery(core, index);
-    emit(core, EFFECT_FORGET)->about = pool_handle(core, &core->deliveries, index);
+    struct effect *forget = emit(core, EFFECT_FORGET);
+    forget->about = pool_handle(core, &core->deliveries, index);
+    forget->other = pool_handle(core, &core->functions, delivery->function);
+    forget->cause = delivery->cause;
     pool_give(core, &core->deliveries, index);
     function_dirty(core, delivery->function);
+    if (delivery->walked) {
+        walk_freed(core);
+    }
 }
 
 void delivery_arm(struct core *core, uint32_t index)
 {
     struct delivery *delivery = delivery_at(core, index);
-    if (delivery->epoch != core->epoch || !core->link_up) {
-        delivery->extend_ns = CORE_NEVER; /* Of an old connection's tokens only the ack is still ours to use. */
+    if ((delivery->epoch != core->epoch && !MUTANT(EXTENDS_LATE)) || !core->link_up) {
+        delivery->extend_ns = CORE_NEVER; /* The token died with its connection. */
     }
     uint64_t due = delivery->extend_ns < delivery->deadline_ns ? delivery->extend_ns : delivery->deadline_ns;
     timer_set(core, timer_of_delivery(core, index), due);
 }
 
-static bool token_current(const struct core *core, const struct delivery *delivery)
+bool delivery_token_current(const struct core *core, const struct delivery *delivery)
 {
     return core->link_up && delivery->epoch == core->epoch;
 }
 
-void delivery_hand_back(struct core *core, uint32_t index, uint64_t delay_ns)
+void delivery_hand_back(struct core *core, uint32_t index, enum cause cause, uint64_t delay_ns)
 {
     struct delivery *delivery = delivery_at(core, index);
-    if (token_current(core, delivery)) {
+    ASSERT(cause != CAUSE_NONE);
+    if (delivery->walked) {
+        delivery_free(core, index); /* Nobody gave it to us. */
+        return;
+    }
+    delivery->cause =
+        (uint8_t)(delivery_token_current(core, delivery) || cause_charged(cause) ? cause : CAUSE_BROKER_LOST);
+    if (delivery_token_current(core, delivery) || (MUTANT(HANDS_BACK_LATE) && core->link_up)) {
         struct effect *back = emit(core, EFFECT_HAND_BACK);
         back->about = pool_handle(core, &core->deliveries, index);
+        back->other = pool_handle(core, &core->functions, delivery->function);
         back->blob = delivery->message;
+        back->cause = delivery->cause;
         back->amount = delay_ns;
     }
     delivery_free(core, index);
@@ -107,6 +123,7 @@ static void message_refuse(struct core *core, const struct input *input, uint64_
     struct blob blob = input->blob;
     struct effect *back = emit(core, EFFECT_HAND_BACK);
     back->blob = blob;
+    back->cause = core->draining ? CAUSE_DRAINING : CAUSE_BUSY;
     back->amount = delay_ns;
     blob_release(core, &blob);
 }
@@ -114,7 +131,9 @@ static void message_refuse(struct core *core, const struct input *input, uint64_
 static void message_adopt(struct core *core, uint32_t index, const struct input *input)
 {
     struct delivery *delivery = delivery_at(core, index);
-    blob_release(core, &delivery->message);
+    if (!MUTANT(BLOB_KEPT)) {
+        blob_release(core, &delivery->message);
+    }
     delivery->message = input->blob;
     delivery->epoch = core->epoch;
     delivery->extend_ns = core->now_ns + core->settings.ack_wait_ns / 3;
@@ -124,8 +143,8 @@ static void message_adopt(struct core *core, uint32_t index, const struct input 
 static bool message_fresh(struct core *core, const struct function *function, const struct input *input)
 {
     ASSERT(function->owner == NOWHERE);
-    return input->as.delivery.delivered == 1 && function->consumer_ready && function->consumer_epoch == core->epoch &&
-           input->as.delivery.sequence > function->fresh_after;
+    return input->as.delivery.delivered == 1 && !function->visited && function->consumer_ready &&
+           function->consumer_epoch == core->epoch && input->as.delivery.sequence > function->fresh_after;
 }
 
 /* Into its function's queue, for at most hold_ns_max. */
@@ -134,28 +153,40 @@ void delivery_wait(struct core *core, uint32_t index)
     struct delivery *delivery = delivery_at(core, index);
     delivery_become(core, index, DELIVERY_QUEUED);
     delivery->deadline_ns = core->now_ns + core->settings.hold_ns_max;
+    delivery->deadline_ns += MUTANT(LENGTH_DECIDES) ? delivery->message.length : 0; /* S21 */
     delivery_arm(core, index);
     function_dirty(core, delivery->function);
+}
+
+uint64_t delivery_budget_ns(const struct core *core, uint64_t asked_ns)
+{
+    uint64_t most = core->settings.call_budget_ns_max;
+    uint64_t unasked = core->settings.queue_ns_max == 0 ? most : core->settings.queue_ns_max;
+    return asked_ns == 0 ? unasked : asked_ns > most ? most : asked_ns;
+}
+
+void delivery_expired(struct core *core, uint32_t index, uint32_t owner)
+{
+    bool nowhere = function_at(core, owner)->row.state == FUNCTION_ELSEWHERE;
+    delivery_given_up(core, index, END_EXPIRED, nowhere ? REASON_LANGUAGE_NOT_SUPPORTED : REASON_QUEUE_TIMEOUT,
+                      CAUSE_EXPIRED);
 }
 
 static void delivery_admit(struct core *core, uint32_t index, uint32_t owner, const struct input *input,
                            enum reason refusal)
 {
     struct delivery *delivery = delivery_at(core, index);
-    uint64_t budget = input->as.delivery.budget_ns, most = core->settings.call_budget_ns_max;
-    uint64_t unasked = core->settings.queue_ns_max == 0 ? most : core->settings.queue_ns_max;
-    budget = budget == 0 ? unasked : budget > most ? most : budget;
+    uint64_t budget = delivery_budget_ns(core, input->as.delivery.budget_ns);
     uint64_t age = link_age_ns(core, input->as.delivery.stored_ns);
     delivery->expires_ns = core->now_ns + (age < budget ? budget - age : 0);
-    struct blob none = { 0 };
     if (refusal != REASON_NONE) {
-        delivery_ended(core, index, END_FAILED, refusal, &none);
+        delivery_given_up(core, index, END_FAILED, refusal, CAUSE_REFUSED);
     } else if (age > budget) {
-        delivery_ended(core, index, END_EXPIRED, REASON_QUEUE_TIMEOUT, &none);
+        delivery_expired(core, index, owner);
     } else if (message_fresh(core, function_at(core, owner), input)) {
         delivery_wait(core, index);
-        if (MUTANT(3) && function_at(core, delivery->function)->ready.count == 0) {
-            delivery_hand_back(core, index, 0); /* M03: NAK for busy; S5 must catch it */
+        if (MUTANT(BUSY_HANDS_BACK) && function_at(core, delivery->function)->ready.count == 0) {
+            delivery_hand_back(core, index, CAUSE_BUSY, 0); /* S5 */
         }
     } else {
         delivery_become(core, index, DELIVERY_CHECKING);
@@ -171,38 +202,59 @@ void delivery_arrived(struct core *core, const struct input *input)
         blob_release(core, &blob);
         return;
     }
+    if (owner != NOWHERE && function_at(core, owner)->owner != NOWHERE) {
+        owner = NOWHERE; /* A route asks for nothing. */
+    }
     if (owner != NOWHERE) {
         struct function *function = function_at(core, owner);
         function_outstanding(core, owner, function->outstanding > 0 ? function->outstanding - 1 : 0);
         function->pending = input->as.delivery.pending;
+        function->visit_got += function->visited;
+        watch_delivered(core, function);
+        queue_message(function, input->as.delivery.size);
         function_dirty(core, owner);
     }
     uint32_t known = index_find_delivery(core, input->as.delivery.request);
-    if (known != NOWHERE && delivery_at(core, known)->sequence == input->as.delivery.sequence) {
+    if (known != NOWHERE && delivery_at(core, known)->walked) {
+        delivery_free(core, known); /* Somebody gives it to us after all. */
+        known = NOWHERE;
+    }
+    /* After a lost power the number may be another message's, even of the same id with another input. */
+    bool same = known != NOWHERE && delivery_at(core, known)->sequence == input->as.delivery.sequence &&
+                delivery_at(core, known)->digest == input->as.delivery.digest;
+    if (same) {
         message_adopt(core, known, input);
         return;
     }
-    bool busy = owner == NOWHERE || known != NOWHERE || core->draining || !function_takes(function_at(core, owner));
+    bool visited = owner != NOWHERE && function_at(core, owner)->visited;
+    bool busy = owner == NOWHERE || known != NOWHERE || core->draining ||
+                !(visited || function_takes(function_at(core, owner)));
     uint32_t index = busy ? NOWHERE : pool_take(core, &core->deliveries);
     if (index == NOWHERE) {
         message_refuse(core, input, core->draining ? 0 : core->settings.publish_timeout_ns);
         return;
     }
-    uint32_t route = route_choose(core, owner, input->as.delivery.alias, input->as.delivery.sequence);
+    uint32_t route = visited ? owner : route_choose(core, owner, input->as.delivery.alias, input->as.delivery.sequence);
     struct delivery *delivery = delivery_at(core, index);
     *delivery = (struct delivery){ .row = delivery->row, .worker = NOWHERE, .message = input->blob };
     delivery->function = route == NOWHERE ? owner : route;
     delivery->request = input->as.delivery.request;
     delivery->digest = input->as.delivery.digest;
     delivery->sequence = input->as.delivery.sequence;
+    delivery->visited = visited;
     delivery->has_reply_to = input->as.delivery.has_reply_to;
     delivery->epoch = core->epoch;
     delivery->extend_ns = core->now_ns + core->settings.ack_wait_ns / 3;
     delivery->deadline_ns = CORE_NEVER;
     function_at(core, delivery->function)->references++;
     index_add_delivery(core, index);
-    bool unknown = route == NOWHERE && input->code == REASON_NONE;
-    delivery_admit(core, index, owner, input, unknown ? REASON_ALIAS_NOT_FOUND : (enum reason)input->code);
+    enum reason refusal = (enum reason)input->code;
+    if (refusal == REASON_NONE && route == NOWHERE) {
+        refusal = REASON_ALIAS_NOT_FOUND;
+    } else if (refusal == REASON_NONE && visited) {
+        refusal = sweep_verdict(core, owner, input->as.delivery.sequence);
+    }
+    delivery_admit(core, index, owner, input, refusal);
 }
 
 uint64_t delivery_time_left(struct core *core, uint32_t index)
@@ -229,7 +281,9 @@ void delivery_started(struct core *core, uint32_t index)
     struct delivery *delivery = delivery_at(core, index);
     ASSERT(delivery->row.state == DELIVERY_RUNNING);
     delivery->started_ns = core->now_ns;
-    delivery->deadline_ns = core->now_ns + delivery_time_left(core, index);
+    delivery->deadline_ns =
+        core->now_ns + delivery_time_left(core, index) * (MUTANT(TIMES_OUT_LATE) ? 100 : 1); /* L1 */
+    delivery->deadline_ns = MUTANT(TIME_OUT_NEVER) ? CORE_NEVER : delivery->deadline_ns;
     delivery_arm(core, index);
 }
 
@@ -245,7 +299,8 @@ void delivery_requeue(struct core *core, uint32_t index)
 static void delivery_extend(struct core *core, uint32_t index)
 {
     struct delivery *delivery = delivery_at(core, index);
-    if (delivery->extend_ns > core->now_ns || !token_current(core, delivery)) {
+    bool current = delivery_token_current(core, delivery) || (MUTANT(EXTENDS_LATE) && core->link_up);
+    if (delivery->extend_ns > core->now_ns || !current) {
         return;
     }
     delivery->extend_ns = core->now_ns + core->settings.ack_wait_ns / 3;
@@ -258,17 +313,21 @@ static void delivery_overdue(struct core *core, uint32_t index)
 {
     struct delivery *delivery = delivery_at(core, index);
     struct blob none = { 0 };
+    bool asked = delivery->operation != 0 && delivery->operation_epoch == core->epoch;
+    if (asked && delivery->row.state != DELIVERY_QUEUED && delivery->row.state != DELIVERY_RUNNING) {
+        link_unanswered(core);
+    }
     switch (delivery->row.state) {
     case DELIVERY_QUEUED:
-        delivery_hand_back(core, index, 0);
+        delivery_hand_back(core, index, CAUSE_BUSY, 0);
         return;
     case DELIVERY_RUNNING:
         worker_abandon(core, delivery->worker, index);
         if (delivery->expires_ns <= core->now_ns) {
-            delivery_ended(core, index, END_EXPIRED, REASON_DEADLINE_EXCEEDED, &none);
+            delivery_given_up(core, index, END_EXPIRED, REASON_DEADLINE_EXCEEDED, CAUSE_EXPIRED);
             return;
         }
-        delivery_failed(core, index, REASON_EXECUTION_TIMEOUT, ERROR_RETRY, 0, &none);
+        delivery_failed(core, index, CAUSE_TIMEOUT, 0, &none);
         return;
     case DELIVERY_CLAIMING:
         delivery_become(core, index, DELIVERY_READING);

@@ -12,7 +12,7 @@ bool call_publishes(uint32_t kind)
 static enum reason function_obstacle(struct core *core, const struct input *input, uint32_t index)
 {
     const struct function *function = index == NOWHERE ? 0 : function_at(core, index);
-    if (function == 0 || function->owner != NOWHERE || function->row.state == FUNCTION_RETIRING) {
+    if (function == 0 || function->owner != NOWHERE || function->row.state == FUNCTION_RETIRING || function->stray) {
         return REASON_FUNCTION_NOT_FOUND;
     }
     if (function->closing != CLOSING_OPEN) {
@@ -20,6 +20,12 @@ static enum reason function_obstacle(struct core *core, const struct input *inpu
     }
     if (!function->serving && function->row.state != FUNCTION_ELSEWHERE) {
         return function->row.state == FUNCTION_FAILED ? REASON_RUNTIME_UNAVAILABLE : REASON_NOT_DEPLOYED;
+    }
+    if (queue_full(core, function)) {
+        return REASON_QUEUE_FULL;
+    }
+    if (quarantine_holds(function) && function->route_first == NOWHERE) {
+        return REASON_QUARANTINED; /* With routes another version may be meant. */
     }
     return input->as.call.alias == ALIAS_UNKNOWN ? REASON_ALIAS_NOT_FOUND : REASON_NONE;
 }
@@ -55,4 +61,9 @@ enum reason call_obstacle(struct core *core, const struct input *input, uint32_t
         return REASON_QUEUE_FULL;
     }
     return waiters_obstacle(core, input);
+}
+
+bool call_reads(uint32_t kind)
+{
+    return kind == CALL_KIND_AWAIT || kind == CALL_KIND_LOOK;
 }

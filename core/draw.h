@@ -5,7 +5,16 @@
 
 #include <stdint.h>
 
-enum draw_purpose { DRAW_BACKOFF = 1, DRAW_NONCE, DRAW_PUBLISH_RETRY, DRAW_HAND_BACK, DRAW_ROUTE, DRAW_USER = 100 };
+enum draw_purpose {
+    DRAW_BACKOFF = 1,
+    DRAW_NONCE,
+    DRAW_PUBLISH_RETRY,
+    DRAW_HAND_BACK,
+    DRAW_ROUTE,
+    DRAW_LEASE,
+    DRAW_CONNECT,
+    DRAW_USER = 100
+};
 
 static inline uint64_t draw_mix(uint64_t x)
 {
@@ -16,12 +25,22 @@ static inline uint64_t draw_mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-static inline uint64_t draw(uint64_t seed, uint64_t entity, uint64_t purpose, uint64_t counter)
+/* The part of every draw that comes from the seed: whoever draws all the time keeps it. */
+static inline uint64_t draw_root(uint64_t seed)
 {
-    uint64_t x = draw_mix(seed + UINT64_C(0x9e3779b97f4a7c15));
-    x = draw_mix(x ^ (entity + UINT64_C(0x9e3779b97f4a7c15)));
+    return draw_mix(seed + UINT64_C(0x9e3779b97f4a7c15));
+}
+
+static inline uint64_t draw_from(uint64_t root, uint64_t entity, uint64_t purpose, uint64_t counter)
+{
+    uint64_t x = draw_mix(root ^ (entity + UINT64_C(0x9e3779b97f4a7c15)));
     x = draw_mix(x ^ (purpose + UINT64_C(0x9e3779b97f4a7c15)));
     return draw_mix(x ^ (counter + UINT64_C(0x9e3779b97f4a7c15)));
+}
+
+static inline uint64_t draw(uint64_t seed, uint64_t entity, uint64_t purpose, uint64_t counter)
+{
+    return draw_from(draw_root(seed), entity, purpose, counter);
 }
 
 /* Uniform in [0, bound); 0 if bound is 0. By multiplication, so that it is the same everywhere and has no loop. */

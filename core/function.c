@@ -5,9 +5,9 @@
 #include "core/machine.h"
 
 enum {
-    CONSUMER_RETRY_NS = 1000000000,
     CANDIDATE_RETRY_NS = 1000000000,
     CANDIDATE_DOUBLINGS = 5,
+    BUILD_DOUBLINGS = 8,
     START_PAUSE_NS = 100000000,
     START_PAUSE_DOUBLINGS = 6,
     START_FAILURES_CHARGED = 3
@@ -24,13 +24,14 @@ static void function_become(struct core *core, uint32_t index, enum function_sta
     struct function *function = function_at(core, index);
     ASSERT(next < FUNCTION_COUNT);
     ASSERT(function_next[function->row.state] & 1u << next);
+    core->edges.next[MACHINE_FUNCTION][function->row.state] |= 1u << next;
     function->row.state = (uint8_t)next;
 }
 
 bool function_takes(const struct function *function)
 {
     bool here = function->row.state != FUNCTION_ELSEWHERE && function->row.state != FUNCTION_RETIRING;
-    return function->serving || (function->closing == CLOSING_END && here);
+    return (function->serving && !function->paused) || (function->closing == CLOSING_END && here);
 }
 
 static void function_announce(struct core *core, uint32_t index, enum reason reason)
@@ -67,7 +68,9 @@ static void function_build(struct core *core, uint32_t index)
     function_replace(core, index);
 }
 
-/* What failed for a reason that may pass is tried again, ever more slowly; code that does not build stays failed. */
+/* What failed for a reason that may pass is tried again, ever more slowly. Code that does not build here is such: where
+ * it was deployed it did (docs/adr/0003-deploy-builds-before-it-stores.md), so there may have been no descriptors, no
+ * room, no network. Building costs more than looking, so it is tried more rarely in the end. */
 static void function_fail(struct core *core, uint32_t index, enum reason reason)
 {
     struct function *function = function_at(core, index);
@@ -75,9 +78,12 @@ static void function_fail(struct core *core, uint32_t index, enum reason reason)
     function_announce(core, index, reason);
     function->probe_wanted = false;
     function->attend_ns = CORE_NEVER;
-    if (reason == REASON_PLUGIN_NOT_STARTED || reason == REASON_RUNTIME_UNAVAILABLE) {
-        function->attend_ns = core->now_ns + ((uint64_t)CANDIDATE_RETRY_NS << function->tries);
-        function->tries = (uint8_t)(function->tries + (function->tries < CANDIDATE_DOUBLINGS));
+    bool build = reason == REASON_BUILD_FAILED && !MUTANT(BUILD_FORGOTTEN); /* L8 */
+    if (build || reason == REASON_PLUGIN_NOT_STARTED || reason == REASON_RUNTIME_UNAVAILABLE) {
+        uint32_t most = build ? BUILD_DOUBLINGS : CANDIDATE_DOUBLINGS;
+        uint32_t doublings = function->tries < most ? function->tries : most;
+        function->attend_ns = core->now_ns + ((uint64_t)CANDIDATE_RETRY_NS << doublings);
+        function->tries = (uint8_t)(function->tries + (function->tries < BUILD_DOUBLINGS));
     }
     function_dirty(core, index);
 }
@@ -137,48 +143,75 @@ static bool function_owner(struct core *core, const struct input *input, uint32_
            function_at(core, *ret_owner)->row.state != FUNCTION_RETIRING;
 }
 
-static uint32_t function_new(struct core *core, const struct input *input)
+static uint32_t function_row(struct core *core, struct key name)
 {
-    uint32_t owner;
-    uint32_t index = function_owner(core, input, &owner) ? pool_take(core, &core->functions) : NOWHERE;
+    uint32_t index = pool_take(core, &core->functions);
     if (index == NOWHERE) {
         return NOWHERE;
     }
     struct function *function = function_at(core, index);
-    *function = (struct function){ .row = function->row, .name = input->as.function.name };
-    function->alias = input->as.function.alias;
-    function->place = input->as.function.place;
+    *function = (struct function){ .row = function->row, .name = name, .takers = TAKERS_UNKNOWN };
     function->queue = LIST_EMPTY;
     function->ready = LIST_EMPTY;
     function->dirty_next = function->owner = NOWHERE;
     function->route_first = function->route_next = NOWHERE;
     function->attend_ns = CORE_NEVER;
+    __builtin_memset(function->policy.retries, UINT8_MAX, sizeof function->policy.retries);
     index_add_function(core, index);
+    return index;
+}
+
+uint32_t function_stray(struct core *core, struct key name)
+{
+    uint32_t index = function_row(core, name);
+    if (index != NOWHERE) {
+        function_at(core, index)->stray = true;
+        function_become(core, index, FUNCTION_ELSEWHERE);
+        function_announce(core, index, REASON_FUNCTION_NOT_FOUND);
+    }
+    return index;
+}
+
+static uint32_t function_new(struct core *core, const struct input *input)
+{
+    uint32_t owner;
+    uint32_t index = function_owner(core, input, &owner) ? function_row(core, input->as.function.name) : NOWHERE;
+    if (index == NOWHERE) {
+        return NOWHERE;
+    }
+    function_at(core, index)->alias = input->as.function.alias;
+    function_at(core, index)->place = input->as.function.place;
     if (owner != NOWHERE) {
         route_attach(core, index, owner);
     }
     return index;
 }
 
-static void function_retire(struct core *core, uint32_t index)
+static void function_leave(struct core *core, uint32_t index)
 {
     struct function *function = function_at(core, index);
     function_become(core, index, FUNCTION_RETIRING);
     function->serving = false;
     function->build_operation = 0;
     function->attend_ns = CORE_NEVER;
-    function_announce(core, index, REASON_NONE);
     function_replace(core, index);
 }
 
-/* Its name was given to another language, which is served here and the one before was not, or the other way round: as
- * if it had been removed in between. */
+void function_retire(struct core *core, uint32_t index)
+{
+    function_leave(core, index);
+    function_announce(core, index, REASON_NONE);
+}
+
+/* Its name was given to another language, which is served here and the one before was not, or the other way round, or
+ * there was only mail for it: as if it had been removed in between. Nobody is told, since whoever waits for the version
+ * would take it for somebody else's removal. */
 static void function_move(struct core *core, uint32_t index, bool elsewhere)
 {
     const struct function *function = function_at(core, index);
     bool known = function->row.state != FUNCTION_FREE && function->row.state != FUNCTION_RETIRING;
     if (known && elsewhere != (function->row.state == FUNCTION_ELSEWHERE)) {
-        function_retire(core, index);
+        function_leave(core, index);
     }
 }
 
@@ -196,6 +229,12 @@ static void function_share(struct core *core, uint32_t index, const struct input
     struct function *function = function_at(core, index);
     function->weight = input->as.function.weight;
     function->closing = input->as.function.closing;
+    function->pending_max = input->as.function.pending_max;
+    function->paused = input->as.function.paused;
+    function->stray = false;
+    for (uint32_t at = function->route_first; at != NOWHERE; at = function_at(core, at)->route_next) {
+        function_dirty(core, at);
+    }
     function_dirty(core, index);
 }
 
@@ -224,7 +263,8 @@ void function_set(struct core *core, const struct input *input)
     }
     struct function *function = function_at(core, index);
     function_share(core, index, input);
-    function_move(core, index, input->as.function.elsewhere);
+    bool elsewhere = input->as.function.elsewhere && !MUTANT(ELSEWHERE_SERVED);
+    function_move(core, index, elsewhere);
     bool serves = function->serving && key_equal(function->current.key, input->as.function.version);
     bool trying = key_equal(function->candidate.key, input->as.function.version) &&
                   (function->row.state == FUNCTION_BUILDING || function->row.state == FUNCTION_PROBING);
@@ -233,7 +273,7 @@ void function_set(struct core *core, const struct input *input)
     }
     function->candidate = version_of(input);
     function->tries = 0;
-    if (input->as.function.elsewhere) {
+    if (elsewhere) {
         function_pass(core, index);
         return;
     }
@@ -277,9 +317,13 @@ void function_probed(struct core *core, uint32_t index, bool ready, enum reason 
         return;
     }
     function->tries = 0;
+    if (!key_equal(function->current.key, function->candidate.key)) {
+        quarantine_clear(core, index);
+    }
     function->current = function->candidate;
     function->serving = true;
     function->execute_ns = 0;
+    concurrency_begin(core, index);
     function->start_after_ns = 0;
     function_become(core, index, FUNCTION_READY);
     if (function->consumer_ready || function->owner != NOWHERE) {
@@ -300,7 +344,7 @@ void function_start_failed(struct core *core, uint32_t index)
     bool none_left = function->workers == 1;
     if (none_left && function->start_failures >= START_FAILURES_CHARGED && function->queue.count > 0) {
         struct blob none = { 0 };
-        delivery_failed(core, function->queue.first, REASON_PLUGIN_NOT_STARTED, ERROR_RETRY, 0, &none);
+        delivery_failed(core, function->queue.first, CAUSE_NOT_STARTED, 0, &none);
     }
     function_dirty(core, index);
 }
@@ -313,47 +357,35 @@ void function_removed(struct core *core, const struct input *input)
     }
 }
 
-void function_consumer_ask(struct core *core, uint32_t index)
+/* Its consumer is there. */
+void function_came_up(struct core *core, uint32_t index)
 {
     struct function *function = function_at(core, index);
-    ASSERT(!function->consumer_ready);
-    function->consumer_operation = operation_new(core, pool_handle(core, &core->functions, index));
-    function->consumer_epoch = core->epoch;
-    function->consumer_retry_ns = core->now_ns + CONSUMER_RETRY_NS;
-    struct effect *ensure = emit(core, EFFECT_ENSURE_CONSUMER);
-    ensure->operation = function->consumer_operation;
-    ensure->about = pool_handle(core, &core->functions, index);
-}
-
-void function_consumer_ready(struct core *core, uint32_t index, const struct input *input)
-{
-    struct function *function = function_at(core, index);
-    if (function->consumer_operation != input->answers || function->consumer_epoch != core->epoch || !core->link_up) {
-        return;
-    }
-    function->consumer_operation = 0;
-    if (input->outcome != OUTCOME_DONE) {
-        return; /* Asked again at consumer_retry_ns. */
-    }
-    function->consumer_ready = true;
-    function->fresh_after = input->as.consumer.fresh_after;
     if (function->row.state == FUNCTION_READY && !function->announced) {
         function->announced = true;
         function_announce(core, index, REASON_NONE);
     }
-    function_dirty(core, index);
 }
 
 void function_link_down(struct core *core, uint32_t index)
 {
-    struct function *function = function_at(core, index);
-    function->consumer_ready = false;
-    function->consumer_operation = 0;
-    function->consumer_retry_ns = 0;
+    consumer_link_down(function_at(core, index));
     function_outstanding(core, index, 0);
 }
 
-void function_timer(struct core *core, uint32_t index)
+void function_free(struct core *core, uint32_t index)
 {
-    function_dirty(core, index);
+    struct function *function = function_at(core, index);
+    ASSERT(function->queue.count == 0);
+    ASSERT(function->workers == 0);
+    ASSERT(function->route_first == NOWHERE);
+    function_outstanding(core, index, 0);
+    core->active -= (uint32_t)function->active;
+    if (function->owner != NOWHERE) {
+        route_detach(core, index);
+    }
+    timer_clear(core, timer_of_function(core, index));
+    index_remove_function(core, index);
+    emit(core, EFFECT_FORGET)->about = pool_handle(core, &core->functions, index);
+    pool_give(core, &core->functions, index);
 }

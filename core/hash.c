@@ -20,6 +20,44 @@ static void mix_blob(uint64_t *hash, struct blob blob)
     mix(hash, (uint64_t)blob.slot << 32 | blob.length);
 }
 
+static void mix_bytes(uint64_t *hash, const uint8_t bytes[CAUSE_KEPT])
+{
+    for (uint32_t i = 0; i < CAUSE_KEPT; i++) {
+        mix(hash, bytes[i]);
+    }
+}
+
+static void mix_policy(uint64_t *hash, const struct policy *policy)
+{
+    mix(hash, policy->retry_ns_base);
+    mix(hash, policy->retry_ns_max);
+    mix(hash, policy->jitter);
+    mix_bytes(hash, policy->retries);
+    mix(hash, policy->concurrency_min);
+    mix(hash, policy->age_ns_max);
+    mix(hash, policy->size_max);
+}
+
+static void mix_adaptive(uint64_t *hash, const struct adaptive *adaptive)
+{
+    const uint64_t fields[] = { adaptive->limit,    adaptive->peak,     adaptive->settled,    adaptive->dropped,
+                                adaptive->age,      adaptive->baseline, adaptive->logarithms, adaptive->since_ns,
+                                adaptive->pause,    adaptive->trial,    adaptive->starved,    adaptive->careful,
+                                adaptive->trial_ns, adaptive->tried_ns, adaptive->anew,       adaptive->above };
+    for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        mix(hash, fields[i]);
+    }
+}
+
+static void mix_crashes(uint64_t *hash, const struct crashes *crashes)
+{
+    mix(hash, (uint64_t)crashes->count << 32 | (uint64_t)crashes->several << 24 | (uint64_t)crashes->probation << 16 |
+                  (uint64_t)crashes->quarantines << 8 | crashes->cause);
+    mix_key(hash, crashes->request);
+    mix(hash, crashes->first_ns);
+    mix(hash, crashes->until_ns);
+}
+
 static void mix_version(uint64_t *hash, const struct version *version)
 {
     mix_key(hash, version->key);
@@ -32,9 +70,10 @@ static void mix_call(uint64_t *hash, const struct call *call)
 {
     mix_key(hash, call->request);
     mix_blob(hash, call->blob);
-    const uint64_t fields[] = { call->digest,  call->reference, call->operation, call->deadline_ns,
-                                call->poll_ns, call->function,  call->tries,     call->operation_epoch,
-                                call->kind,    call->in_doubt,  call->sequence };
+    const uint64_t fields[] = { call->digest,          call->reference,   call->operation, call->deadline_ns,
+                                call->poll_ns,         call->function,    call->tries,     call->operation_epoch,
+                                call->confirmed_epoch, call->found_epoch, call->kind,      call->in_doubt,
+                                call->sequence };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);
     }
@@ -51,11 +90,13 @@ static void mix_delivery(uint64_t *hash, const struct delivery *delivery)
         delivery->deadline_ns, delivery->started_ns,   delivery->function,    delivery->worker,
         delivery->epoch,       delivery->attempts,     delivery->starts,      delivery->operation_epoch,
         delivery->end,         delivery->reason,       delivery->tries,       delivery->stream,
-        delivery->error_class, delivery->has_reply_to, delivery->needs_claim,
+        delivery->cause,       delivery->has_reply_to, delivery->needs_claim, delivery->visited,
+        delivery->walked,
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);
     }
+    mix_bytes(hash, delivery->causes.count);
 }
 
 static void mix_worker(uint64_t *hash, const struct worker *worker)
@@ -63,8 +104,24 @@ static void mix_worker(uint64_t *hash, const struct worker *worker)
     mix_key(hash, worker->version);
     const uint64_t fields[] = { worker->function,      worker->concurrency, worker->stream_last, worker->zombies,
                                 worker->running.count, worker->started_ns,  worker->probe,       worker->ahead,
-                                worker->charged,       worker->overdue,     worker->gone,        worker->exit_reason,
-                                worker->node.linked };
+                                worker->charged,       worker->overdue,     worker->gone,        worker->exit_cause,
+                                worker->node.linked,   worker->occupied };
+    for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        mix(hash, fields[i]);
+    }
+}
+
+/* What is known of its queue at the broker. */
+static void mix_queue(uint64_t *hash, const struct function *function)
+{
+    const uint64_t fields[] = {
+        function->paused,    function->stray,   function->visited,    function->leftovers,  function->pending_max,
+        function->messages,  function->takers,  function->visit_got,  function->visit_want, function->told_ns,
+        function->visit_ns,  function->look_ns, function->suspect,    function->held_from,  function->mark,
+        function->mark_ns,   function->ripe,    function->suspicions, function->renewed,    function->moved_ns,
+        function->renewals,  function->watch,   function->seen_ns,    function->oldest_ns,  function->size_16ths,
+        function->size_told,
+    };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);
     }
@@ -75,30 +132,54 @@ static void mix_function(uint64_t *hash, const struct function *function)
     mix_key(hash, function->name);
     mix_version(hash, &function->current);
     mix_version(hash, &function->candidate);
+    mix_policy(hash, &function->policy);
+    mix_crashes(hash, &function->crashes);
+    mix_adaptive(hash, &function->adaptive);
     const uint64_t fields[] = {
-        function->dirty,           function->serving,
-        function->consumer_ready,  function->active,
-        function->announced,       function->stale_workers,
-        function->start_failures,  function->outstanding,
-        function->pending,         function->in_hand,
-        function->workers,         function->starting,
-        function->queue.count,     function->queue.first,
-        function->ready.count,     function->ready.first,
-        function->build_operation, function->consumer_operation,
-        function->fresh_after,     function->start_after_ns,
-        function->pull_until_ns,   function->consumer_retry_ns,
-        function->execute_ns,      function->start_ns,
-        function->references,      function->pull_epoch,
-        function->consumer_epoch,  function->attend_ns,
-        function->probe_until_ns,  function->probe_wanted,
-        function->tries,           function->alias,
-        function->weight,          function->closing,
-        function->owner,           function->route_first,
-        function->route_next,      function->place,
+        function->dirty,
+        function->serving,
+        function->consumer_ready,
+        function->active,
+        function->announced,
+        function->stale_workers,
+        function->start_failures,
+        function->outstanding,
+        function->pending,
+        function->in_hand,
+        function->workers,
+        function->starting,
+        function->queue.count,
+        function->queue.first,
+        function->ready.count,
+        function->ready.first,
+        function->build_operation,
+        function->consumer_operation,
+        function->fresh_after,
+        function->start_after_ns,
+        function->pull_until_ns,
+        function->consumer_retry_ns,
+        function->execute_ns,
+        function->start_ns,
+        function->references,
+        function->pull_epoch,
+        function->consumer_epoch,
+        function->attend_ns,
+        function->probe_until_ns,
+        function->probe_wanted,
+        function->tries,
+        function->alias,
+        function->weight,
+        function->closing,
+        function->owner,
+        function->route_first,
+        function->route_next,
+        function->place,
+        function->busy,
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);
     }
+    mix_queue(hash, function);
 }
 
 static void mix_row(struct core *core, uint64_t *hash, enum table table, uint32_t index)
@@ -138,6 +219,7 @@ uint64_t core_hash(const struct core *read_only)
 {
     struct core *core = (struct core *)(uintptr_t)read_only;
     uint64_t hash = core->seed;
+    hash += MUTANT(ADDRESS_HASHED) ? (uint64_t)(uintptr_t)core : 0;
     const uint64_t fields[] = {
         core->now_ns,
         core->heard_ns,
@@ -155,15 +237,38 @@ uint64_t core_hash(const struct core *read_only)
         core->dirty_first,
         core->sweep_calls,
         core->link_up,
-        core->pull_lost,
+        core->unanswered,
         core->clock_known,
         core->draining,
         core->sweep_deliveries,
         core->sweep_functions,
         core->instance_ns,
+        core->connect_failures,
+        core->connects,
+        core->up_ns,
         core->stopped,
         core->instance,
         core->heap_count,
+        core->lease.operation,
+        core->lease.revision,
+        core->lease.asked_ns,
+        core->lease.until_ns,
+        core->lease.next_ns,
+        core->lease.tries,
+        core->unheard[HEARD_ANSWER].came_ns,
+        core->unheard[HEARD_CHANGE].came_ns,
+        core->unheard[HEARD_ANSWER].count,
+        core->unheard[HEARD_ANSWER].renewals,
+        core->unheard[HEARD_CHANGE].count,
+        core->unheard[HEARD_CHANGE].renewals,
+        core->walk.operation,
+        core->walk.next,
+        core->walk.until,
+        core->walk.due_ns,
+        core->walk.delivery,
+        core->walk.found,
+        core->walk.rounds,
+        core->walk.wanted,
         timers_next(core),
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {

@@ -7,14 +7,14 @@
 #ifndef STEAD_CORE_INPUT_H
 #define STEAD_CORE_INPUT_H
 
-#include "core/reason.h"
+#include "core/cause.h"
 #include "core/types.h"
 
 /* X(NAME, what the fields mean) */
 #define INPUTS(X)                                                                                                      \
     X(TICK, "the deadline of core_next_deadline() has passed")                                                         \
-    X(LINK_UP, "connected; epoch is new")                                                                              \
-    X(LINK_DOWN, "the connection of this epoch is lost")                                                               \
+    X(LINK_UP, "connected, all that must exist is there; epoch is new")                                                \
+    X(LINK_DOWN, "the connection of this epoch is lost, or an attempt failed: there is none")                          \
     X(HEARD, "a heartbeat of a pull arrived; nothing else")                                                            \
     X(CLOCK, "a bracketed sample of the broker's clock; as.clock")                                                     \
     X(CALL, "a caller at our door; blob is the request; as.call")                                                      \
@@ -27,7 +27,7 @@
     X(FOUND, "search `answers` for a queued request ended: DONE (as.found), REFUSED (not in the queue) or UNKNOWN")    \
     X(REMOVED, "removal `answers` of a queued request ended: DONE, REFUSED (it was gone) or UNKNOWN")                  \
     X(CANCEL_HEARD, "somebody stored `cancelled` as the result of as.cancel.request")                                  \
-    X(LEDGER, "ledger get or put `answers` ended; as.ledger; REFUSED: absent (get) or lost the race (put)")            \
+    X(LEDGER, "ledger get or put `answers` ended; as.ledger; REFUSED: absent (get) or lost the race (put; or code)")   \
     X(FUNCTION_SET, "the desired state of a function; as.function")                                                    \
     X(FUNCTION_REMOVED, "the function as.function.name is no longer desired")                                          \
     X(BUILT, "build `answers` ended: DONE or REFUSED (code: reason)")                                                  \
@@ -38,7 +38,15 @@
     X(WORKER_BROKEN, "worker `about` broke the protocol; it is to be killed")                                          \
     X(WORKER_EXITED, "the process of worker `about` is gone; code: reason")                                            \
     X(SETTING, "a setting has another value from now on; as.setting")                                                  \
-    X(DRAIN, "stop taking work, finish what runs; as.drain.grace_ns")
+    X(DRAIN, "stop taking work, finish what runs; as.drain.grace_ns")                                                  \
+    X(FUNCTION_POLICY, "how the failures and the load of a function are treated from now on; as.policy")               \
+    X(RELEASE, "somebody wants the function as.function.name out of quarantine")                                       \
+    X(QUEUE, "what was seen of a function's queue just now; as.queue")                                                 \
+    X(STRAY, "mail is queued for as.queue.function, of which there is no record; as.queue")                            \
+    X(LEASE, "lease put `answers` ended: DONE (as.lease), REFUSED (somebody else wrote it) or UNKNOWN")                \
+    X(LINK_REFUSED, "connected, and what must exist on the broker could not be made sure of")                          \
+    X(WALKED, "walk `answers` ended: DONE (blob, as.walked), REFUSED (nothing is there) or UNKNOWN")                   \
+    X(CHANGE, "a change that is told to everyone came to light: by itself, or only when it was looked for; as.change")
 
 enum input_kind {
 #define X(name, meaning) INPUT_##name,
@@ -69,6 +77,9 @@ enum { ALIAS_LIVE = 0, ALIAS_UNKNOWN = 255 };
  * calls, END ends what is queued as failed. */
 enum closing { CLOSING_OPEN, CLOSING_DRAIN, CLOSING_END };
 
+enum { TAKERS_UNKNOWN = UINT32_MAX };
+#define OLDEST_UNKNOWN UINT64_MAX
+
 enum error_class { ERROR_RETRY, ERROR_PERMANENT, ERROR_THROTTLE };
 
 struct input {
@@ -90,6 +101,7 @@ struct input {
             uint64_t digest;    /* of the input; the same id with another digest is refused */
             uint64_t budget_ns; /* time left for the caller, 0 if it gave none */
             uint64_t reference; /* the adapter's own name for the caller, returned in EFFECT_REPLY */
+            uint32_t size;      /* what the request takes, in bytes; 0: not known */
             uint8_t kind;       /* enum call_kind; for the last three function and digest are none */
             uint8_t alias;      /* of the function */
         } call;
@@ -110,6 +122,7 @@ struct input {
             int64_t stored_ns;  /* broker's wall clock */
             uint64_t budget_ns; /* 0 if none */
             uint32_t delivered; /* the broker's count: a hint only */
+            uint32_t size;      /* what it takes, in bytes; 0: not known */
             uint32_t pending : 31;
             uint32_t has_reply_to : 1; /* a gateway elsewhere waits for the answer */
             uint8_t alias;
@@ -126,27 +139,55 @@ struct input {
             uint64_t digest; /* of the input that the stored result answers */
             uint8_t end;     /* enum end */
             uint8_t reason;  /* enum reason */
+            uint8_t cause;   /* enum cause: the last, unless it succeeded */
             uint32_t attempts;
+            struct causes causes;
         } result;
         struct {
             uint64_t revision, nonce;
             uint32_t attempts; /* charged so far */
             uint32_t starts;   /* executions begun on deliveries that were not fresh */
+            struct causes causes;
+            uint8_t last; /* enum cause: of the charge that was written last, NONE: a start was */
         } ledger;
         struct {
             struct key name, version;
             struct key of; /* a route: of this function's requests some run on another version; none: a function */
             uint64_t timeout_ns, keep_alive_ns;
             uint16_t retries_max, concurrency, workers_max;
-            uint8_t alias;     /* route: never another than when it was made */
-            uint8_t place;     /* route: its own among those of its alias, the same on every instance; as above */
-            uint8_t weight;    /* route: its share of the alias, in per cent */
-            uint8_t elsewhere; /* this instance does not serve its language: calls pass through */
-            uint8_t closing;   /* enum closing */
+            uint8_t alias;        /* route: never another than when it was made */
+            uint8_t place;        /* route: its own among those of its alias, the same on every instance; as above */
+            uint8_t weight;       /* route: its share of the alias, in per cent */
+            uint8_t elsewhere;    /* this instance does not serve its language: calls pass through */
+            uint8_t closing;      /* enum closing */
+            uint8_t paused;       /* nothing of it is to begin; calls are queued all the same */
+            uint32_t pending_max; /* requests of it that may be queued before the door refuses; 0: no bound */
         } function;
         struct {
             uint64_t fresh_after; /* last sequence of the request stream when the consumer was seen to exist */
+            uint64_t first;       /* sequence of the oldest message of the function in the stream; 0: there is none */
+            uint64_t floor;       /* the consumer takes everything up to here for acknowledged */
+            uint32_t messages_min, messages_max; /* in the stream, before and after the consumer was looked at */
+            uint32_t waiting;                    /* what the consumer has yet to deliver */
+            uint32_t ack_pending;                /* what it takes for delivered and not acknowledged */
         } consumer;
+        struct {
+            struct key function;
+            uint64_t oldest_ns; /* how long the first that nobody was given yet has waited; 0: none; OLDEST_UNKNOWN */
+            uint32_t messages;  /* in the stream, whatever their stage */
+            uint32_t size_mean; /* of a message of the stream, of any function; 0: not known */
+            uint32_t takers;    /* other live instances that take them; TAKERS_UNKNOWN */
+        } queue;
+        struct {
+            uint64_t revision;
+        } lease;
+        struct {
+            struct key request, function;
+            uint64_t digest, sequence;
+            int64_t stored_ns;  /* broker's wall clock */
+            uint64_t budget_ns; /* 0 if none */
+            uint64_t last;      /* REFUSED too: where the walk ends */
+        } walked;
         struct {
             uint64_t after_ns; /* THROTTLE: the function's own delay */
             uint16_t stream;
@@ -157,6 +198,18 @@ struct input {
         struct {
             uint64_t grace_ns;
         } drain;
+        struct {
+            struct key name;
+            uint64_t retry_ns_base, retry_ns_max; /* 0: the setting of the instance */
+            uint8_t jitter;                       /* enum jitter + 1; 0: the setting of the instance */
+            uint8_t retries[CAUSE_KEPT];          /* after each charged cause, within retries_max */
+            uint16_t concurrency_min; /* the concurrency adapts, and goes no lower; 0: it is as configured */
+            /* Before the door refuses: how long the first may have waited, how many bytes may be queued; 0: no bound */
+            uint64_t age_ns_max, size_max;
+        } policy;
+        struct {
+            uint8_t looked_for;
+        } change;
     } as;
 };
 

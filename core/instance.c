@@ -19,6 +19,7 @@ static void instance_become(struct core *core, enum instance_state next)
     core->instance_ns = core->now_ns;
     ASSERT(next < INSTANCE_COUNT);
     ASSERT(instance_next[core->instance] & 1u << next);
+    core->edges.next[MACHINE_INSTANCE][core->instance] |= 1u << next;
     core->instance = (uint8_t)next;
     emit(core, EFFECT_INSTANCE_STATE)->count = next;
 }
@@ -41,6 +42,7 @@ void instance_drain(struct core *core, const struct input *input)
     core->drain_until_ns = core->now_ns + (input->as.drain.grace_ns < most ? input->as.drain.grace_ns : most);
     instance_become(core, INSTANCE_SHUTTING_DOWN);
     core->sweep_functions = 0;
+    sweep_drain(core);
     calls_drain(core);
     for (uint32_t at = 0; at < core->functions.rows; at++) {
         if (function_at(core, at)->row.state != FUNCTION_FREE) {
@@ -52,7 +54,8 @@ void instance_drain(struct core *core, const struct input *input)
 
 void instance_drained(struct core *core)
 {
-    if (core->draining && !core->stopped && core->deliveries.live == 0 && core->calls.live == 0) {
+    bool empty = core->deliveries.live == 0 || MUTANT(DRAIN_CUTS_OFF);
+    if (core->draining && !core->stopped && empty && core->calls.live == 0 && !MUTANT(DRAIN_ENDLESS)) {
         core->stopped = true;
         emit(core, EFFECT_STOPPED);
     }

@@ -11,7 +11,7 @@ enum { WORKER_AHEAD_MAX = 3 };
 
 struct limits {
     uint32_t calls_max;      /* callers that wait at our door */
-    uint32_t deliveries_max; /* messages in hand, whatever their stage; at least slots + functions_max */
+    uint32_t deliveries_max; /* messages in hand, whatever their stage; bounds the credit, too */
     uint32_t functions_max;
     uint32_t workers_max; /* plugin processes of this instance */
     uint32_t slots;       /* messages in hand that wait for or occupy a worker: bounds the credit */
@@ -34,7 +34,13 @@ enum jitter { JITTER_NONE, JITTER_FULL, JITTER_EQUAL, JITTER_DECORRELATED };
     X(retry_ns_base, "before the first retry")                                                                         \
     X(retry_ns_max, "before any retry")                                                                                \
     X(starts_max, "executions begun per request beside charged attempts; more is POISON")                              \
-    X(jitter, "enum jitter")
+    X(jitter, "enum jitter")                                                                                           \
+    X(quarantine_crashes, "so many crashes in a row put a function into quarantine; 0: never")                         \
+    X(quarantine_window_ns, "within so long")                                                                          \
+    X(quarantine_ns_base, "the first quarantine lasts so long; each further one twice as long as the one before")      \
+    X(quarantine_ns_max, "and no longer than this")                                                                    \
+    X(lease_ns, "how long a lease lives at the broker after it was written last")                                      \
+    X(sweep_ns, "between two looks at a queue that no instance takes from; 0: this instance never sweeps")
 
 enum setting {
 #define X(name, meaning) SETTING_##name,

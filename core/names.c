@@ -44,6 +44,68 @@ const char *reason_meaning(enum reason reason)
     return (unsigned)reason < REASON_COUNT ? meanings[reason] : "?";
 }
 
+const char *disconnect_text(enum disconnect disconnect)
+{
+    static const char *const texts[] = {
+#define X(name, text, meaning) text,
+        DISCONNECTS(X)
+#undef X
+    };
+    return (unsigned)disconnect < DISCONNECT_COUNT ? texts[disconnect] : "?";
+}
+
+const char *disconnect_meaning(enum disconnect disconnect)
+{
+    static const char *const meanings[] = {
+#define X(name, text, meaning) meaning,
+        DISCONNECTS(X)
+#undef X
+    };
+    return (unsigned)disconnect < DISCONNECT_COUNT ? meanings[disconnect] : "?";
+}
+
+const char *cause_text(enum cause cause)
+{
+    static const char *const texts[] = {
+#define X(name, payer, reason, text, meaning) text,
+        CAUSES(X)
+#undef X
+    };
+    return (unsigned)cause < CAUSE_COUNT ? texts[cause] : "?";
+}
+
+enum reason cause_reason(enum cause cause)
+{
+    static const uint8_t reasons[] = {
+#define X(name, payer, reason, text, meaning) REASON_##reason,
+        CAUSES(X)
+#undef X
+    };
+    return (unsigned)cause < CAUSE_COUNT ? (enum reason)reasons[cause] : REASON_NONE;
+}
+
+/* What is charged comes first in the table. */
+enum { FREE, CHARGED };
+#define X(name, payer, reason, text, meaning)                                                                          \
+    _Static_assert((payer == CHARGED) == (CAUSE_##name != CAUSE_NONE && CAUSE_##name <= CAUSE_CHARGED_MAX), #name);
+CAUSES(X)
+#undef X
+
+bool cause_charged(enum cause cause)
+{
+    return cause != CAUSE_NONE && cause <= CAUSE_CHARGED_MAX;
+}
+
+const char *cause_meaning(enum cause cause)
+{
+    static const char *const meanings[] = {
+#define X(name, payer, reason, text, meaning) meaning,
+        CAUSES(X)
+#undef X
+    };
+    return (unsigned)cause < CAUSE_COUNT ? meanings[cause] : "?";
+}
+
 const char *end_name(enum end end)
 {
     static const char *const names[] = {
@@ -102,4 +164,37 @@ const char *instance_state_name(uint32_t state)
 #undef X
     };
     return state < INSTANCE_COUNT ? names[state] : "?";
+}
+
+uint32_t states_next(enum machine machine, uint32_t state)
+{
+#define X(name, next) (next),
+    static const uint32_t calls[] = { CALL_STATES(X) }, deliveries[] = { DELIVERY_STATES(X) };
+    static const uint32_t workers[] = { WORKER_STATES(X) }, functions[] = { FUNCTION_STATES(X) };
+    static const uint32_t instances[] = { INSTANCE_STATES(X) };
+#undef X
+    static const uint32_t *const tables[] = { calls, deliveries, workers, functions, instances };
+    return state < states_count(machine) ? tables[machine][state] : 0;
+}
+
+uint32_t states_count(enum machine machine)
+{
+    static const uint32_t counts[] = { CALL_COUNT, DELIVERY_COUNT, WORKER_COUNT, FUNCTION_COUNT, INSTANCE_COUNT };
+    return machine < MACHINE_COUNT ? counts[machine] : 0;
+}
+
+const char *states_name(enum machine machine, uint32_t state)
+{
+    switch (machine) {
+    case MACHINE_CALL:
+        return call_state_name(state);
+    case MACHINE_DELIVERY:
+        return delivery_state_name(state);
+    case MACHINE_WORKER:
+        return worker_state_name(state);
+    case MACHINE_FUNCTION:
+        return function_state_name(state);
+    default:
+        return instance_state_name(state);
+    }
 }

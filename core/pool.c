@@ -47,7 +47,8 @@ uint32_t pool_find(struct core *core, const struct pool *pool, struct handle han
     }
     const struct row *row = pool_row(core, pool, index);
     uint32_t generation = handle.bits >> HANDLE_INDEX_BITS & GENERATION_MASK;
-    return row->state != 0 && row->generation == generation ? index : NOWHERE;
+    bool owned = row->generation == generation || MUTANT(HANDLE_UNCHECKED);
+    return row->state != 0 && owned ? index : NOWHERE;
 }
 
 struct handle pool_handle(struct core *core, const struct pool *pool, uint32_t index)

@@ -36,7 +36,8 @@
     X(REQUEST_NOT_FOUND, "no request of that id is queued or running")                                                 \
     X(ALREADY_ENDED, "the request has ended already; its result stands")                                               \
     X(ALIAS_NOT_FOUND, "the function has no alias of that name")                                                       \
-    X(FUNCTION_REMOVED, "the function is being removed")
+    X(FUNCTION_REMOVED, "the function is being removed")                                                               \
+    X(QUARANTINED, "the function killed its process again and again and rests for a while")
 
 enum reason {
 #define X(name, meaning) REASON_##name,

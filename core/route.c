@@ -53,8 +53,8 @@ static uint32_t route_weight(const struct function *route, uint8_t alias)
 uint32_t route_choose(struct core *core, uint32_t owner, uint8_t alias, uint64_t sequence)
 {
     const struct function *function = function_at(core, owner);
-    uint64_t seed = MUTANT(5) ? core->seed : 0; /* M05: each instance divides in its own way; S16 must catch it */
-    alias = MUTANT(6) ? ALIAS_LIVE : alias;     /* M06: aliases are ignored; S16 must catch it */
+    uint64_t seed = MUTANT(OWN_SHARES) ? core->seed : 0; /* S16 */
+    alias = MUTANT(ALIAS_IGNORED) ? ALIAS_LIVE : alias;  /* S16 */
     if (function->closing == CLOSING_END && alias == ALIAS_LIVE) {
         return owner; /* Another alias' message must not run on this version if the function is opened again. */
     }

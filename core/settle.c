@@ -1,18 +1,15 @@
 /* How a delivery ends. The order is fixed: an attempt is charged in the ledger, the result is stored create-only, the
  * waiting callers are answered, a dead letter is stored, and only then is the message acked. Every step can be asked
- * again: a lost answer is followed by the same question, and "it exists already" is a good answer.
- *
- * Charges are compare-and-set with a nonce: of two holders of one message only one charges an attempt, and a charge
- * whose answer was lost is recognised as ours. */
+ * again: a lost answer is followed by the same question, and "it exists already" is a good answer. */
 #include "core/banned.h"
 #include "core/draw.h"
 #include "core/machine.h"
-#include "core/retry.h"
 
 enum {
     CLAIM_TRIES_MAX = 5,
     FULL_PAUSE_NS = 1000000000,
 };
+#define DEAD_FULL_PAUSE_NS UINT64_C(10000000000)
 
 struct effect *delivery_ask(struct core *core, uint32_t index, enum effect_kind kind)
 {
@@ -28,30 +25,31 @@ struct effect *delivery_ask(struct core *core, uint32_t index, enum effect_kind 
     return effect;
 }
 
-static void issue_put(struct core *core, uint32_t index)
+#ifdef STEAD_MUTANTS
+static struct blob another_error(struct core *core, uint32_t index)
 {
-    struct delivery *delivery = delivery_at(core, index);
-    bool charge = delivery->row.state == DELIVERY_CHARGING;
-    if (!charge) {
-        delivery->nonce = draw(core->seed, delivery->request.lo, DRAW_NONCE, core->operations);
+    uint32_t at = 0;
+    while (at < core->deliveries.rows && (at == index || delivery_at(core, at)->row.state != DELIVERY_BURYING)) {
+        at++;
     }
-    struct effect *put = delivery_ask(core, index, EFFECT_LEDGER_PUT);
-    put->reference = delivery->revision;
-    put->amount = delivery->nonce;
-    put->count = delivery->attempts + (charge ? 1 : 0);
-    put->starts = delivery->starts + (charge ? 0 : 1);
+    return delivery_at(core, at < core->deliveries.rows ? at : index)->result;
 }
+#else
+#define another_error(core, index) ((struct blob){ 0 })
+#endif
 
 static void issue_store(struct core *core, uint32_t index)
 {
     struct delivery *delivery = delivery_at(core, index);
     bool dead = delivery->row.state == DELIVERY_BURYING;
     struct effect *store = delivery_ask(core, index, dead ? EFFECT_PUBLISH_DEAD : EFFECT_PUBLISH_RESULT);
-    store->second = delivery->result;
+    store->second = MUTANT(ERROR_OF_ANOTHER) && dead ? another_error(core, index) : delivery->result; /* S21 */
     store->code = delivery->reason;
     store->end = delivery->end;
+    store->cause = delivery->cause;
     store->count = delivery->attempts;
-    store->create_only = !MUTANT(2); /* M02: results overwrite each other; S2 must catch it */
+    store->causes = delivery->causes;
+    store->create_only = !MUTANT(OVERWRITES); /* S2 */
 }
 
 void delivery_issue(struct core *core, uint32_t index)
@@ -72,7 +70,7 @@ void delivery_issue(struct core *core, uint32_t index)
             break;
         case DELIVERY_CLAIMING:
         case DELIVERY_CHARGING:
-            issue_put(core, index);
+            ledger_put(core, index);
             break;
         default:
             ASSERT(delivery->row.state == DELIVERY_STORING || delivery->row.state == DELIVERY_BURYING);
@@ -82,14 +80,14 @@ void delivery_issue(struct core *core, uint32_t index)
     delivery_arm(core, index);
 }
 
-static void delivery_go(struct core *core, uint32_t index, enum delivery_state next)
+void delivery_go(struct core *core, uint32_t index, enum delivery_state next)
 {
     delivery_become(core, index, next);
     delivery_issue(core, index);
 }
 
 /* Asks the same again after a while, or goes on waiting for the next link. */
-static void delivery_ask_later(struct core *core, uint32_t index, uint64_t delay_ns)
+void delivery_ask_later(struct core *core, uint32_t index, uint64_t delay_ns)
 {
     struct delivery *delivery = delivery_at(core, index);
     delivery->operation = 0;
@@ -97,17 +95,37 @@ static void delivery_ask_later(struct core *core, uint32_t index, uint64_t delay
     delivery_arm(core, index);
 }
 
-static bool answers_now(const struct core *core, const struct delivery *delivery, const struct input *input)
+bool delivery_answers_now(const struct core *core, const struct delivery *delivery, const struct input *input)
 {
     return delivery->operation != 0 && delivery->operation == input->answers &&
            delivery->operation_epoch == core->epoch && core->link_up;
 }
 
+/* A token dies with its connection: behind a lost power the stream gives sequences out again, and the ack would remove
+ * another request (docs/adr/0016-tokens-die-with-their-connection.md). The message comes again and is acked then. */
 static void delivery_ack(struct core *core, uint32_t index)
 {
+    if (!delivery_token_current(core, delivery_at(core, index)) && !MUTANT(ACKS_LATE)) {
+        return; /* S5 */
+    }
+    if (delivery_at(core, index)->walked) {
+        delivery_ask(core, index, EFFECT_REMOVE_REQUEST)->amount = delivery_at(core, index)->sequence;
+        return; /* Should that be lost, the next round finds it again. */
+    }
     struct effect *ack = emit(core, EFFECT_ACK);
     ack->about = pool_handle(core, &core->deliveries, index);
     ack->blob = delivery_at(core, index)->message;
+    function_let_go(core, delivery_at(core, index)->function);
+}
+
+static void stored_as_ours(const struct delivery *delivery, struct input *ret_stored)
+{
+    ret_stored->as.result.digest = delivery->digest;
+    ret_stored->as.result.end = delivery->end;
+    ret_stored->as.result.reason = delivery->reason;
+    ret_stored->as.result.cause = delivery->cause;
+    ret_stored->as.result.attempts = delivery->attempts;
+    ret_stored->as.result.causes = delivery->causes;
 }
 
 void delivery_ended(struct core *core, uint32_t index, enum end end, enum reason reason, struct blob *result)
@@ -120,70 +138,81 @@ void delivery_ended(struct core *core, uint32_t index, enum end end, enum reason
     }
     delivery->end = (uint8_t)end;
     delivery->reason = (uint8_t)reason;
+    if (end == END_SUCCEEDED) {
+        delivery->cause = CAUSE_NONE;
+    }
     /* The run that ends here counts as an attempt for whoever reads the result, though nobody is charged for it. */
     delivery->attempts += delivery->row.state == DELIVERY_RUNNING;
-    if (MUTANT(1)) {
-        delivery_ack(core, index); /* M01: ack before the result is stored; S5 must catch it */
+    if (MUTANT(ANSWERS_EARLY)) {
+        struct input early = { .kind = INPUT_RESULT };
+        stored_as_ours(delivery, &early);
+        calls_answer(core, delivery->request, &early, delivery->result);
+    }
+    if (MUTANT(ACK_FIRST)) {
+        delivery_ack(core, index); /* S5 */
     }
     delivery_go(core, index, DELIVERY_STORING);
 }
 
-void delivery_failed(struct core *core, uint32_t index, enum reason reason, enum error_class class, uint64_t after_ns,
-                     struct blob *error)
+void delivery_given_up(struct core *core, uint32_t index, enum end end, enum reason reason, enum cause cause)
 {
-    if (class == ERROR_PERMANENT) {
-        delivery_ended(core, index, END_FAILED, reason, error);
+    struct blob none = { 0 };
+    delivery_at(core, index)->cause = (uint8_t)cause;
+    delivery_ended(core, index, end, reason, &none);
+}
+
+void delivery_failed(struct core *core, uint32_t index, enum cause cause, uint64_t after_ns, struct blob *error)
+{
+    struct delivery *delivery = delivery_at(core, index);
+    ASSERT(cause_charged(cause));
+    concurrency_dropped(core, index, cause);
+    delivery->cause = (uint8_t)cause;
+    if (cause == CAUSE_PERMANENT) {
+        causes_count(&delivery->causes, cause);
+        delivery_ended(core, index, END_FAILED, cause_reason(cause), error);
         return;
     }
-    struct delivery *delivery = delivery_at(core, index);
     blob_release(core, &delivery->result);
     delivery->result = *error;
     *error = (struct blob){ 0 };
-    delivery->reason = (uint8_t)reason;
-    delivery->error_class = (uint8_t) class;
+    delivery->reason = (uint8_t)cause_reason(cause);
     delivery->after_ns = after_ns;
     delivery->nonce = draw(core->seed, delivery->request.lo, DRAW_NONCE, core->operations);
     delivery_go(core, index, DELIVERY_CHARGING);
 }
 
-/* A message may be in hand before the version that it waits for is up. */
-static uint32_t retries_max(struct core *core, const struct delivery *delivery)
-{
-    const struct function *function = function_at(core, delivery->function);
-    return function->serving ? function->current.retries_max : function->candidate.retries_max;
-}
-
-static void delivery_charged(struct core *core, uint32_t index)
+void delivery_charged(struct core *core, uint32_t index)
 {
     struct delivery *delivery = delivery_at(core, index);
     struct blob none = { 0 };
     delivery->attempts++;
-    if (delivery->attempts > retries_max(core, delivery)) {
+    causes_count(&delivery->causes, (enum cause)delivery->cause);
+    if (budget_spent(core, delivery)) {
         delivery_ended(core, index, END_DEAD_LETTERED, (enum reason)delivery->reason, &none);
         return;
     }
-    uint64_t delay = retry_delay_ns(&core->settings, core->seed, delivery->request, delivery->attempts);
-    bool throttled = delivery->error_class == ERROR_THROTTLE && delivery->after_ns > 0;
-    if (throttled || delivery->after_ns > delay) {
-        uint64_t most = core->settings.call_budget_ns_max;
-        delay = delivery->after_ns < most ? delivery->after_ns : most;
-    }
-    delivery_hand_back(core, index, delay);
+    delivery_hand_back(core, index, (enum cause)delivery->cause, budget_delay_ns(core, delivery, delivery->attempts));
 }
 
 /* The result is stored, by us or by someone before us: answer, bury if need be, ack. */
 static void delivery_settle(struct core *core, uint32_t index, const struct input *stored)
 {
     struct delivery *delivery = delivery_at(core, index);
-    uint64_t digest = delivery->digest;
-    if (stored != 0) {
+    struct input ours = { .kind = INPUT_RESULT };
+    if (stored == 0) {
+        stored_as_ours(delivery, &ours);
+        stored = &ours;
+    } else if (MUTANT(OWN_RESULT_TOLD) && delivery->end != END_NONE) {
+        stored_as_ours(delivery, &ours);
+        stored = &ours;
+    } else { /* The dead letter repeats it. */
         delivery->end = stored->as.result.end;
         delivery->reason = stored->as.result.reason;
-        delivery->attempts = stored->as.result.attempts; /* The dead letter repeats them. */
-        digest = stored->as.result.digest;
+        delivery->cause = stored->as.result.cause;
+        delivery->attempts = stored->as.result.attempts;
+        delivery->causes = stored->as.result.causes;
     }
-    calls_answer(core, delivery->request, digest, (enum end)delivery->end, (enum reason)delivery->reason,
-                 delivery->attempts, delivery->result);
+    calls_answer(core, delivery->request, stored, delivery->result);
     if (delivery->has_reply_to) {
         struct effect *answer = emit(core, EFFECT_ANSWER);
         answer->about = pool_handle(core, &core->deliveries, index);
@@ -192,12 +221,14 @@ static void delivery_settle(struct core *core, uint32_t index, const struct inpu
         answer->second = delivery->result;
         answer->code = delivery->reason;
         answer->end = delivery->end;
+        answer->cause = delivery->cause;
         answer->count = delivery->attempts;
-        answer->reference = digest;
+        answer->causes = delivery->causes;
+        answer->reference = stored->as.result.digest;
         answer->key = delivery->request;
         delivery->has_reply_to = false;
     }
-    if (delivery->end == END_DEAD_LETTERED) {
+    if (delivery->end == END_DEAD_LETTERED && !MUTANT(DEAD_LETTER_FORGOTTEN)) {
         delivery_go(core, index, DELIVERY_BURYING);
         return;
     }
@@ -213,8 +244,15 @@ static void delivery_refused(struct core *core, uint32_t index, uint16_t code)
         if (delivery->row.state == DELIVERY_STORING) {
             delivery->end = END_FAILED;
             delivery->reason = REASON_RESULT_TOO_LARGE;
+            delivery->cause = CAUSE_INVALID_OUTPUT;
+            causes_count(&delivery->causes, CAUSE_INVALID_OUTPUT);
         }
         delivery_issue(core, index);
+        return;
+    }
+    if (code == CODE_STREAM_FULL && delivery->row.state == DELIVERY_BURYING) {
+        /* Its result is stored and its callers know it. Holding it here would in time hold up every other function. */
+        delivery_hand_back(core, index, CAUSE_BROKER_FULL, DEAD_FULL_PAUSE_NS);
         return;
     }
     if (code == CODE_STREAM_FULL) {
@@ -229,7 +267,7 @@ void delivery_published(struct core *core, uint32_t index, const struct input *i
 {
     struct delivery *delivery = delivery_at(core, index);
     bool storing = delivery->row.state == DELIVERY_STORING;
-    if (!answers_now(core, delivery, input) || (!storing && delivery->row.state != DELIVERY_BURYING)) {
+    if (!delivery_answers_now(core, delivery, input) || (!storing && delivery->row.state != DELIVERY_BURYING)) {
         return;
     }
     bool exists = input->outcome == OUTCOME_REFUSED && input->code == CODE_WRONG_LAST_SEQUENCE;
@@ -251,7 +289,7 @@ void delivery_fetched(struct core *core, uint32_t index, const struct input *inp
 {
     struct delivery *delivery = delivery_at(core, index);
     bool checking = delivery->row.state == DELIVERY_CHECKING;
-    if (!answers_now(core, delivery, input) || (!checking && delivery->row.state != DELIVERY_FETCHING)) {
+    if (!delivery_answers_now(core, delivery, input) || (!checking && delivery->row.state != DELIVERY_FETCHING)) {
         return;
     }
     if (input->outcome == OUTCOME_DONE) {
@@ -261,91 +299,15 @@ void delivery_fetched(struct core *core, uint32_t index, const struct input *inp
         delivery_settle(core, index, input);
     } else if (input->outcome == OUTCOME_UNKNOWN) {
         delivery_ask_later(core, index, core->settings.publish_timeout_ns);
+    } else if (checking && delivery->walked) {
+        if (MUTANT(WALK_REMOVES)) {
+            delivery_ack(core, index); /* S5 */
+        }
+        delivery_free(core, index);
+    } else if (!checking && delivery->end == END_NONE) {
+        /* It ran when its cancel was seen, and that result is gone again: it is to be run once more. */
+        delivery_hand_back(core, index, CAUSE_CANCELLED, 0);
     } else {
         delivery_go(core, index, checking ? DELIVERY_READING : DELIVERY_STORING);
-    }
-}
-
-static void ledger_read(struct core *core, uint32_t index, const struct input *input)
-{
-    struct delivery *delivery = delivery_at(core, index);
-    struct blob none = { 0 };
-    bool found = input->outcome == OUTCOME_DONE;
-    delivery->attempts = found ? input->as.ledger.attempts : 0;
-    delivery->starts = found ? input->as.ledger.starts : 0;
-    delivery->revision = found ? input->as.ledger.revision : 0;
-    if (delivery->attempts > retries_max(core, delivery)) {
-        delivery_ended(core, index, END_DEAD_LETTERED, REASON_FUNCTION_ERROR, &none);
-    } else if (delivery->starts >= core->settings.starts_max + retries_max(core, delivery)) {
-        delivery_ended(core, index, END_DEAD_LETTERED, REASON_POISON, &none);
-    } else {
-        delivery->needs_claim = true;
-        delivery_wait(core, index);
-    }
-}
-
-static void ledger_rechecked(struct core *core, uint32_t index, const struct input *input)
-{
-    struct delivery *delivery = delivery_at(core, index);
-    bool found = input->outcome == OUTCOME_DONE;
-    if (found && input->as.ledger.nonce == delivery->nonce) {
-        delivery->revision = input->as.ledger.revision;
-        delivery_charged(core, index);
-    } else if (!found || input->as.ledger.revision == delivery->revision) {
-        delivery->revision = found ? delivery->revision : 0;
-        delivery_go(core, index, DELIVERY_CHARGING);
-    } else {
-        /* Another holder of this message wrote after we read: the attempt is theirs to charge. */
-        uint64_t delay = retry_delay_ns(&core->settings, core->seed, delivery->request, delivery->attempts + 1);
-        delivery_hand_back(core, index, delay);
-    }
-}
-
-static void ledger_claimed(struct core *core, uint32_t index, const struct input *input)
-{
-    struct delivery *delivery = delivery_at(core, index);
-    if (input->outcome == OUTCOME_DONE) {
-        delivery->revision = input->as.ledger.revision;
-        delivery->starts++;
-        delivery->needs_claim = false;
-        delivery_wait(core, index);
-    } else if (++delivery->tries >= CLAIM_TRIES_MAX) {
-        delivery_hand_back(core, index, core->settings.publish_timeout_ns);
-    } else {
-        delivery_go(core, index, DELIVERY_READING);
-    }
-}
-
-void delivery_ledger(struct core *core, uint32_t index, const struct input *input)
-{
-    struct delivery *delivery = delivery_at(core, index);
-    if (!answers_now(core, delivery, input)) {
-        return;
-    }
-    bool unknown = input->outcome == OUTCOME_UNKNOWN;
-    switch (delivery->row.state) {
-    case DELIVERY_READING:
-    case DELIVERY_RECHECKING:
-        if (unknown) {
-            delivery_ask_later(core, index, core->settings.publish_timeout_ns);
-        } else if (delivery->row.state == DELIVERY_READING) {
-            ledger_read(core, index, input);
-        } else {
-            ledger_rechecked(core, index, input);
-        }
-        break;
-    case DELIVERY_CLAIMING:
-        ledger_claimed(core, index, input);
-        break;
-    case DELIVERY_CHARGING:
-        if (input->outcome == OUTCOME_DONE) {
-            delivery->revision = input->as.ledger.revision;
-            delivery_charged(core, index);
-        } else {
-            delivery_go(core, index, DELIVERY_RECHECKING);
-        }
-        break;
-    default:
-        break;
     }
 }

@@ -68,6 +68,20 @@ enum function_state { FUNCTION_STATES(X) FUNCTION_COUNT };
 enum instance_state { INSTANCE_STATES(X) INSTANCE_COUNT };
 #undef X
 
+/* Which edges were ever taken: for each machine and state the mask of the states that followed. */
+enum machine { MACHINE_CALL, MACHINE_DELIVERY, MACHINE_WORKER, MACHINE_FUNCTION, MACHINE_INSTANCE, MACHINE_COUNT };
+enum { MACHINE_STATES_MAX = 12 };
+_Static_assert((int)DELIVERY_COUNT <= (int)MACHINE_STATES_MAX, "the machine with the most states has room");
+
+struct edges {
+    uint32_t next[MACHINE_COUNT][MACHINE_STATES_MAX];
+};
+
+/* The legal ones. */
+uint32_t states_next(enum machine machine, uint32_t state);
+uint32_t states_count(enum machine machine);
+const char *states_name(enum machine machine, uint32_t state);
+
 /* "READY"; "?" for a number that is none. */
 const char *call_state_name(uint32_t state);
 const char *delivery_state_name(uint32_t state);

@@ -38,6 +38,16 @@ uint32_t timer_of_function(const struct core *core, uint32_t index)
 
 uint32_t timer_of_core(const struct core *core)
 {
+    return core->timers_count - 3;
+}
+
+uint32_t timer_of_sweep(const struct core *core)
+{
+    return core->timers_count - 2;
+}
+
+uint32_t timer_of_walk(const struct core *core)
+{
     return core->timers_count - 1;
 }
 
@@ -52,14 +62,15 @@ enum table timer_owner(const struct core *core, uint32_t timer, uint32_t *ret_in
         }
         timer -= rows[i];
     }
-    ASSERT(timer == 0);
-    *ret_index = 0;
+    ASSERT(timer <= 2);
+    *ret_index = timer; /* 0 of the core, 1 of the sweep, 2 of the walk */
     return TABLE_NONE;
 }
 
+/* Without a branch, since nothing could predict it. */
 static bool earlier(const struct timer *a, const struct timer *b)
 {
-    return a->due_ns != b->due_ns ? a->due_ns < b->due_ns : a->order < b->order;
+    return (a->due_ns < b->due_ns) | ((a->due_ns == b->due_ns) & (a->order < b->order));
 }
 
 static void heap_put(struct core *core, uint32_t place, uint32_t timer)
@@ -70,34 +81,49 @@ static void heap_put(struct core *core, uint32_t place, uint32_t timer)
 
 static void heap_rise(struct core *core, uint32_t place)
 {
-    uint32_t timer = heap_at(core)[place];
+    const uint32_t *heap = heap_at(core);
+    uint32_t timer = heap[place];
+    const struct timer *rising = timer_at(core, timer);
     while (place > 0) {
         uint32_t parent = (place - 1) / CHILDREN;
-        uint32_t other = heap_at(core)[parent];
-        if (!earlier(timer_at(core, timer), timer_at(core, other))) {
+        if (!earlier(rising, timer_at(core, heap[parent]))) {
             break;
         }
-        heap_put(core, place, other);
+        heap_put(core, place, heap[parent]);
         place = parent;
     }
     heap_put(core, place, timer);
 }
 
+/* Which of the places from `child` to before `end` comes first. */
+static uint32_t heap_first(const struct core *core, uint32_t child, uint32_t end)
+{
+    const uint32_t *heap = heap_at(core);
+    if (child + CHILDREN == end) {
+        const struct timer *a = timer_at(core, heap[child]), *b = timer_at(core, heap[child + 1]);
+        const struct timer *c = timer_at(core, heap[child + 2]), *d = timer_at(core, heap[child + 3]);
+        bool ba = earlier(b, a), dc = earlier(d, c);
+        return earlier(dc ? d : c, ba ? b : a) ? child + 2 + dc : child + ba;
+    }
+    uint32_t first = child;
+    for (child++; child < end; child++) {
+        first = earlier(timer_at(core, heap[child]), timer_at(core, heap[first])) ? child : first;
+    }
+    return first;
+}
+
 static void heap_sink(struct core *core, uint32_t place)
 {
-    uint32_t timer = heap_at(core)[place];
-    for (;;) {
-        uint32_t first = place * CHILDREN + 1, best = NOWHERE;
-        for (uint32_t child = first; child < first + CHILDREN && child < core->heap_count; child++) {
-            if (best == NOWHERE || earlier(timer_at(core, heap_at(core)[child]), timer_at(core, heap_at(core)[best]))) {
-                best = child;
-            }
-        }
-        if (best == NOWHERE || !earlier(timer_at(core, heap_at(core)[best]), timer_at(core, timer))) {
+    const uint32_t *heap = heap_at(core);
+    uint32_t timer = heap[place], end = core->heap_count;
+    const struct timer *sinking = timer_at(core, timer);
+    for (uint32_t child = place * CHILDREN + 1; child < end; child = place * CHILDREN + 1) {
+        uint32_t first = heap_first(core, child, child + CHILDREN < end ? child + CHILDREN : end);
+        if (!earlier(timer_at(core, heap[first]), sinking)) {
             break;
         }
-        heap_put(core, place, heap_at(core)[best]);
-        place = best;
+        heap_put(core, place, heap[first]);
+        place = first;
     }
     heap_put(core, place, timer);
 }

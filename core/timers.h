@@ -10,6 +10,8 @@ uint32_t timer_of_delivery(const struct core *core, uint32_t index);
 uint32_t timer_of_worker(const struct core *core, uint32_t index);
 uint32_t timer_of_function(const struct core *core, uint32_t index);
 uint32_t timer_of_core(const struct core *core);
+uint32_t timer_of_sweep(const struct core *core);
+uint32_t timer_of_walk(const struct core *core);
 enum table timer_owner(const struct core *core, uint32_t timer, uint32_t *ret_index);
 
 void timer_set(struct core *core, uint32_t timer, uint64_t due_ns); /* CORE_NEVER clears */

@@ -25,6 +25,7 @@ static void worker_become(struct core *core, uint32_t index, enum worker_state n
     struct worker *worker = worker_at(core, index);
     ASSERT(next < WORKER_COUNT);
     ASSERT(worker_next[worker->row.state] & 1u << next);
+    core->edges.next[MACHINE_WORKER][worker->row.state] |= 1u << next;
     worker->row.state = (uint8_t)next;
 }
 
@@ -49,7 +50,7 @@ bool worker_start(struct core *core, uint32_t function, struct key version, bool
     *worker = (struct worker){ .row = worker->row, .function = function, .version = version, .probe = probe };
     worker->running = LIST_EMPTY;
     worker->started_ns = core->now_ns;
-    worker->exit_reason = REASON_PLUGIN_CRASHED;
+    worker->exit_cause = CAUSE_CRASH;
     worker_become(core, index, WORKER_STARTING);
     struct function *owner = function_at(core, function);
     owner->workers++;
@@ -68,9 +69,9 @@ bool worker_serves(const struct worker *worker, const struct function *function)
     return function->serving && key_equal(worker->version, function->current.key);
 }
 
-static bool worker_has_room(const struct worker *worker, const struct function *function)
+static bool worker_has_room(const struct core *core, const struct worker *worker, const struct function *function)
 {
-    uint32_t ahead = worker->ahead && function_brief(function) ? WORKER_AHEAD_MAX : 0;
+    uint32_t ahead = (worker->ahead && function_brief(function) ? WORKER_AHEAD_MAX : 0) + MUTANT(WORKER_OVERFILLED);
     return worker->running.count + worker->zombies < worker->concurrency + ahead;
 }
 
@@ -80,8 +81,11 @@ void worker_offer(struct core *core, uint32_t index)
 {
     struct worker *worker = worker_at(core, index);
     struct function *function = function_at(core, worker->function);
-    bool ready = worker->row.state == WORKER_IDLE || worker->row.state == WORKER_BUSY;
-    bool offered = ready && worker_serves(worker, function) && worker_has_room(worker, function) && !worker->overdue;
+    bool ready = worker->row.state == WORKER_IDLE || worker->row.state == WORKER_BUSY ||
+                 (MUTANT(STOPPED_WORKER_USED) && worker->row.state == WORKER_STOPPING);
+    bool offered =
+        ready && worker_serves(worker, function) && worker_has_room(core, worker, function) && !worker->overdue;
+    concurrency_count(core, index);
     if (worker->node.linked) {
         list_remove(core, &function->ready, worker_node(core), index);
     }
@@ -100,14 +104,14 @@ void worker_stop(struct core *core, uint32_t index)
     emit(core, EFFECT_STOP_WORKER)->about = worker_handle(core, index);
 }
 
-static void worker_kill(struct core *core, uint32_t index, enum reason reason)
+static void worker_kill(struct core *core, uint32_t index, enum cause cause)
 {
     struct worker *worker = worker_at(core, index);
     if (worker->row.state == WORKER_STARTING) {
         function_at(core, worker->function)->starting--;
     }
     if (worker->row.state != WORKER_DYING) {
-        worker->exit_reason = (uint8_t)reason;
+        worker->exit_cause = (uint8_t)cause;
         worker_become(core, index, WORKER_DYING);
     }
     worker_offer(core, index);
@@ -139,7 +143,8 @@ static void worker_settle(struct core *core, uint32_t index)
 void worker_execute(struct core *core, uint32_t index, uint32_t delivery)
 {
     struct worker *worker = worker_at(core, index);
-    worker->stream_last = (uint16_t)(worker->stream_last == UINT16_MAX ? 1 : worker->stream_last + 1);
+    bool again = worker->stream_last == UINT16_MAX || MUTANT(STREAM_REUSED);
+    worker->stream_last = (uint16_t)(again ? 1 : worker->stream_last + 1);
     delivery_executed(core, delivery, index, worker->stream_last);
     list_add_last(core, &worker->running, delivery_node(core), delivery);
     if (worker->running.count <= worker->concurrency) {
@@ -164,7 +169,7 @@ void worker_execute(struct core *core, uint32_t index, uint32_t delivery)
 static uint32_t worker_running(struct core *core, const struct worker *worker, uint16_t stream)
 {
     uint32_t at = worker->running.first;
-    while (at != NOWHERE && delivery_at(core, at)->stream != stream) {
+    while (at != NOWHERE && delivery_at(core, at)->stream != stream && !MUTANT(RESULT_OF_ANOTHER)) {
         at = delivery_at(core, at)->node.after;
     }
     return at;
@@ -182,16 +187,10 @@ static void worker_unlink(struct core *core, uint32_t index, uint32_t delivery)
     }
 }
 
-static void execution_measured(struct core *core, uint32_t function, uint64_t took_ns)
-{
-    struct function *owner = function_at(core, function);
-    owner->execute_ns = owner->execute_ns == 0 ? took_ns | 1 : owner->execute_ns - owner->execute_ns / 8 + took_ns / 8;
-}
-
 void worker_finish(struct core *core, uint32_t index, uint32_t delivery)
 {
     struct delivery *row = delivery_at(core, delivery);
-    execution_measured(core, row->function, core->now_ns - row->started_ns);
+    function_measured(core, row->function, core->now_ns - row->started_ns);
     worker_unlink(core, index, delivery);
     worker_settle(core, index);
     function_dirty(core, row->function);
@@ -204,7 +203,7 @@ void worker_abandon(struct core *core, uint32_t index, uint32_t delivery)
     struct effect *cancel = emit(core, EFFECT_CANCEL);
     cancel->about = worker_handle(core, index);
     cancel->stream = delivery_at(core, delivery)->stream;
-    execution_measured(core, worker->function, core->now_ns - delivery_at(core, delivery)->started_ns);
+    function_measured(core, worker->function, core->now_ns - delivery_at(core, delivery)->started_ns);
     bool others_wait = worker->ahead && worker->running.count > 1;
     worker_unlink(core, index, delivery);
     worker->zombies++;
@@ -213,7 +212,7 @@ void worker_abandon(struct core *core, uint32_t index, uint32_t delivery)
     }
     worker->overdue = true;
     if (others_wait && worker->row.state == WORKER_BUSY) {
-        worker_kill(core, index, REASON_EXECUTION_TIMEOUT); /* What was sent behind it can't wait for the grace. */
+        worker_kill(core, index, CAUSE_TIMEOUT); /* What was sent behind it can't wait for the grace. */
     }
     worker_offer(core, index);
     function_dirty(core, worker->function);
@@ -256,7 +255,11 @@ static void worker_ready(struct core *core, uint32_t index, const struct input *
 static void worker_answered(struct core *core, uint32_t index, const struct input *input, struct blob *blob)
 {
     struct worker *worker = worker_at(core, index);
+    static const uint8_t causes[] = {
+        [ERROR_RETRY] = CAUSE_ERROR, [ERROR_PERMANENT] = CAUSE_PERMANENT, [ERROR_THROTTLE] = CAUSE_THROTTLED
+    };
     uint32_t delivery = worker_running(core, worker, input->as.worker.stream);
+    quarantine_answered(core, worker->function);
     if (delivery == NOWHERE) {
         if (worker->zombies > 0) {
             worker->zombies--;
@@ -265,13 +268,14 @@ static void worker_answered(struct core *core, uint32_t index, const struct inpu
         }
         return;
     }
+    concurrency_ran(core, index, delivery, input->kind == INPUT_WORKER_RESULT);
     worker_finish(core, index, delivery);
     if (input->kind == INPUT_WORKER_RESULT) {
         delivery_ended(core, delivery, END_SUCCEEDED, REASON_NONE, blob);
         return;
     }
-    delivery_failed(core, delivery, REASON_FUNCTION_ERROR, (enum error_class)input->as.worker.class,
-                    input->as.worker.after_ns, blob);
+    uint8_t class = input->as.worker.class <= ERROR_THROTTLE ? input->as.worker.class : ERROR_RETRY;
+    delivery_failed(core, delivery, (enum cause)causes[class], input->as.worker.after_ns, blob);
 }
 
 /* Ends what ran in a process that is gone, a few per step, then forgets the worker. */
@@ -289,15 +293,19 @@ static void worker_bury(struct core *core, uint32_t index)
         /* Of calls that are run one after the other only the first had started. */
         bool started = !worker->overdue && !(worker->ahead && worker->charged);
         worker->charged = true;
-        if (!started) {
+        if (started && worker_serves(worker, function_at(core, worker->function))) {
+            quarantine_crashed(core, worker->function, delivery_at(core, delivery)->request,
+                               (enum cause)worker->exit_cause);
+        }
+        if (!started && !MUTANT(NEIGHBOURS_CHARGED)) { /* S4 */
             delivery_requeue(core, delivery);
         } else {
-            delivery_failed(core, delivery, (enum reason)worker->exit_reason, ERROR_RETRY, 0, &none);
+            delivery_failed(core, delivery, (enum cause)worker->exit_cause, 0, &none);
         }
     }
-    struct function *function = function_at(core, worker->function);
-    function->workers--;
-    function->references--;
+    function_at(core, worker->function)->workers--;
+    function_at(core, worker->function)->references--;
+    concurrency_leave(core, index);
     timer_clear(core, timer_of_worker(core, index));
     emit(core, EFFECT_FORGET)->about = worker_handle(core, index);
     function_dirty(core, worker->function);
@@ -308,14 +316,13 @@ static void worker_exited(struct core *core, uint32_t index, const struct input 
 {
     struct worker *worker = worker_at(core, index);
     uint8_t before = worker->row.state;
-    bool unready =
-        before == WORKER_STARTING || (before == WORKER_DYING && worker->exit_reason == REASON_PLUGIN_NOT_STARTED);
+    bool unready = before == WORKER_STARTING || (before == WORKER_DYING && worker->exit_cause == CAUSE_NOT_STARTED);
     if (worker->gone) {
         return;
     }
     worker->gone = true;
     if (before != WORKER_DYING) {
-        worker->exit_reason = (uint8_t)(input->code == REASON_NONE ? REASON_PLUGIN_CRASHED : input->code);
+        worker->exit_cause = input->code == REASON_OUT_OF_MEMORY ? CAUSE_OUT_OF_MEMORY : CAUSE_CRASH;
         if (before == WORKER_STARTING) {
             function_at(core, worker->function)->starting--;
         }
@@ -349,7 +356,7 @@ void worker_input(struct core *core, uint32_t index, const struct input *input, 
     case INPUT_WORKER_BROKEN:
         if (worker->row.state != WORKER_DYING) {
             bool starting = worker->row.state == WORKER_STARTING;
-            worker_kill(core, index, starting ? REASON_PLUGIN_NOT_STARTED : REASON_INVALID_RESULT);
+            worker_kill(core, index, starting ? CAUSE_NOT_STARTED : CAUSE_INVALID_OUTPUT);
         }
         break;
     default:
@@ -382,12 +389,12 @@ void worker_timer(struct core *core, uint32_t index)
     }
     switch (worker->row.state) {
     case WORKER_STARTING:
-        worker_kill(core, index, REASON_PLUGIN_NOT_STARTED);
+        worker_kill(core, index, CAUSE_NOT_STARTED);
         break;
     case WORKER_IDLE:
         worker_idle_over(core, index);
         break;
     default:
-        worker_kill(core, index, REASON_PLUGIN_CRASHED);
+        worker_kill(core, index, CAUSE_CRASH);
     }
 }

@@ -1,6 +1,8 @@
 /* The admin service. Lists and gets are answered from what this instance knows; everything that changes something goes
  * through the broker, where every instance sees it. */
+#include "serve/jobs.h"
 #include "serve/deploy.h"
+#include "serve/letters.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +59,8 @@ static void function_show(const struct instance *instance, const struct function
     *ret = (struct rpc_function){ .language = bytes_of(side->record.language),
                                   .name = bytes_of(side->record.name),
                                   .version = bytes_of(side->record.version),
-                                  .state = bytes_of(function_state_name(side->state)),
+                                  .state = bytes_of(side->quarantine_until_ns != 0 ? "QUARANTINED"
+                                                                                   : function_state_name(side->state)),
                                   .message = message,
                                   .digest = bytes_of(side->record.digest),
                                   .created_unix_ms = side->record.created_unix_ms,
@@ -89,7 +92,7 @@ static void admin_list(struct instance *instance, const struct rpc_request *requ
     for (uint32_t i = 0; list != NULL && i < SERVE_FUNCTIONS_MAX; i++) {
         const struct function_side *side = &instance->functions[i];
         bool wanted = request->name.length == 0 || bytes_equal_text(request->name, side->record.language);
-        if (side->used && !row_is_route(side->row) && wanted) {
+        if (side->used && !side->stray && !row_is_route(side->row) && wanted) {
             function_show(instance, side, bytes_of(side->message), &list[count++]);
         }
     }
@@ -170,8 +173,24 @@ void admin_request(struct instance *instance, const struct rpc_request *request)
     case RPC_ROLLOUT:
         rollout_function(instance, request);
         break;
+    case RPC_QUEUES:
+        queues_list(instance, request);
+        break;
+    case RPC_PAUSE:
+        queue_pause(instance, request);
+        break;
     case RPC_INSTANCES:
         rollout_instances(instance, request);
+        break;
+    case RPC_RELEASE:
+        quarantine_let_go(instance, request);
+        break;
+    case RPC_LETTERS:
+        letters_list(instance, request);
+        break;
+    case RPC_REDRIVE:
+    case RPC_DROP:
+        letters_change(instance, request);
         break;
     default:
         deploy_start(instance, request->id, request->deploy);

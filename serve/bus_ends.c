@@ -2,6 +2,7 @@
  * matched with the kind of operation that it ends by the note made when the operation was sent. */
 #include "serve/bus_in.h"
 #include "serve/jobs.h"
+#include "serve/outcome.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,12 @@ static bool result_read(struct instance *instance, const struct bus_message *mes
     input->as.result.end = end_of_text(value);
     input->as.result.reason = bus_header_find(message, "stead-reason", &value) ? reason_of_text(value) : REASON_NONE;
     input->as.result.attempts = (uint32_t)header_number(message, "stead-attempts");
+    if (bus_header_find(message, "stead-cause", &value)) {
+        input->as.result.cause = (uint8_t)cause_of_text(value);
+    }
+    if (bus_header_find(message, "stead-causes", &value)) {
+        causes_read(value, &input->as.result.causes);
+    }
     input->as.result.request = key_of_text(instance, bytes_of(request_id));
     if (bus_header_find(message, "stead-input-digest", &value)) {
         bytes_copy_text(digest, sizeof digest, value);
@@ -71,10 +78,31 @@ static bool result_read(struct instance *instance, const struct bus_message *mes
     header_copy(message, "stead-input-digest", &control, ":digest");
     header_copy(message, "stead-function", &control, ":result-function");
     header_copy(message, "stead-version", &control, ":version");
+    header_copy(message, "stead-causes", &control, ":causes");
+    header_copy(message, "stead-cause", &control, ":cause");
     message_begin(&buffer, &control);
     event_buffer_append(&buffer, packed.at, packed.length);
     event_buffer_free(&control);
     event_buffer_free(&packed);
+    input->blob = message_close(instance, &buffer);
+    return input->blob.slot != BLOB_NONE;
+}
+
+/* Somebody else's message stands where the result belongs, and nothing can be stored over it: that is the end of the
+ * request, and its callers see that it does not answer their input. */
+static bool result_foreign(struct instance *instance, const struct bus_message *message, const char *request_id,
+                           struct input *input)
+{
+    static const char text[] = "what is stored as the result of this id is no result of Stead's";
+    struct event_buffer control = { 0 }, buffer = { 0 };
+    log_warn("nats.msg", "a stored result is none of ours", LOG_BYTES("subject", message->subject));
+    event_buffer_attribute_text(&control, ":type", "foreign-result");
+    message_begin(&buffer, &control);
+    event_pack(&buffer, (struct event){ .data = bytes_of(text) });
+    event_buffer_free(&control);
+    input->as.result.end = END_FAILED;
+    input->as.result.reason = REASON_INVALID_RESULT;
+    input->as.result.request = key_of_text(instance, bytes_of(request_id));
     input->blob = message_close(instance, &buffer);
     return input->blob.slot != BLOB_NONE;
 }
@@ -99,7 +127,11 @@ void bus_on_message(void *owner, uint32_t tag, const struct bus_message *message
     struct instance *instance = owner;
     size_t prefix = strlen(instance->answer_prefix);
     if (tag == TAG_RECORDS) {
-        jobs_records(instance, false);
+        records_hinted(instance);
+        return;
+    }
+    if (tag == TAG_RELEASES) {
+        quarantine_heard(instance, message->subject);
         return;
     }
     if (tag == TAG_CANCELS) {
@@ -159,7 +191,8 @@ static void reply_result(struct instance *instance, const struct bus_reply *repl
         bytes_copy_text(request_id, sizeof request_id,
                         (struct bytes){ subject.at + sizeof prefix - 1, subject.length - (sizeof prefix - 1) });
     }
-    if (input.outcome == OUTCOME_DONE && !result_read(instance, &reply->message, request_id, &input)) {
+    if (input.outcome == OUTCOME_DONE && !result_read(instance, &reply->message, request_id, &input) &&
+        !result_foreign(instance, &reply->message, request_id, &input)) {
         input.outcome = OUTCOME_UNKNOWN;
     }
     instance_feed(instance, &input);
@@ -186,11 +219,22 @@ static uint64_t ledger_number(const char *text, const char *name, int base)
     return at == NULL ? 0 : strtoull(at + strlen(name), NULL, base);
 }
 
+/* The text behind `name` up to its closing quote; at NULL if it is not there. */
+static struct bytes ledger_text(const char *text, const char *name)
+{
+    const char *at = strstr(text, name);
+    if (at == NULL) {
+        return (struct bytes){ NULL, 0 };
+    }
+    at += strlen(name);
+    return (struct bytes){ (const uint8_t *)at, strcspn(at, "\"") };
+}
+
 /* Ledger records are short JSON of our own making (bus_out.c), read by the names of their members. */
-static bool ledger_read(struct bytes body, struct input *input)
+bool ledger_read(struct bytes body, struct input *input)
 {
     static const char prefix[] = "{\"schema\":1,";
-    char text[200];
+    char text[400];
     bytes_copy_text(text, sizeof text, body);
     if (strncmp(text, prefix, sizeof prefix - 1) != 0) {
         return false;
@@ -198,6 +242,11 @@ static bool ledger_read(struct bytes body, struct input *input)
     input->as.ledger.attempts = (uint32_t)ledger_number(text, "\"attempts\":", 10);
     input->as.ledger.starts = (uint32_t)ledger_number(text, "\"starts\":", 10);
     input->as.ledger.nonce = ledger_number(text, "\"nonce\":\"", 16);
+    struct bytes last = ledger_text(text, "\"last\":\"");
+    /* Those that were written before causes were kept know only that something was charged. */
+    input->as.ledger.last =
+        (uint8_t)(last.at == NULL && input->as.ledger.attempts > 0 ? CAUSE_ERROR : cause_of_text(last));
+    causes_read(ledger_text(text, "\"causes\":\""), &input->as.ledger.causes);
     return true;
 }
 
@@ -207,6 +256,7 @@ static void reply_ledger(struct instance *instance, const struct bus_reply *repl
     bool get = effect == EFFECT_LEDGER_GET;
     input.answers = reply->op;
     input.outcome = get ? outcome_of_get(reply) : outcome_of(reply);
+    input.code = get ? 0 : (uint16_t)(reply->error_code != 0 ? reply->error_code : reply->code);
     input.as.ledger.revision = reply->sequence;
     if (get && input.outcome == OUTCOME_DONE && !ledger_read(reply->message.body, &input)) {
         log_warn("nats.msg", "unreadable record of attempts", LOG_BYTES("subject", reply->message.subject));
@@ -220,6 +270,9 @@ void bus_on_reply(void *owner, const struct bus_reply *reply)
     struct instance *instance = owner;
     struct handle row = operation_owner(reply->op);
     bool call = handle_table(row) == TABLE_CALL;
+    if (lease_replied(instance, reply)) {
+        return;
+    }
     uint32_t index = handle_index(row), rows = call ? SERVE_CALLS_MAX : SERVE_DELIVERIES_MAX;
     const struct pending *table = call ? instance->pending_calls : instance->pending_deliveries;
     if ((!call && handle_table(row) != TABLE_DELIVERY) || index >= rows || table[index].operation != reply->op) {
@@ -237,6 +290,9 @@ void bus_on_reply(void *owner, const struct bus_reply *reply)
         reply_ledger(instance, reply, table[index].effect);
         break;
     default:
+        if (reply->outcome == BUS_DONE) {
+            status_measure_published(instance, (enum effect_kind)table[index].effect, table[index].sent_ns);
+        }
         reply_published(instance, reply);
     }
 }

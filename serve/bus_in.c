@@ -46,14 +46,16 @@ struct arrival {
     size_t header_count;
     char request_id[SERVE_ID_BYTES], language[SERVE_LANGUAGE_BYTES], name[SERVE_NAME_BYTES];
     struct cloudevents_error error;
+    enum cloudevents_mode mode;
     struct event_buffer control, packed;
     struct bytes reply_to, alias;
 };
 
-/* The publisher's id, or one that names the message's place in the stream. */
+/* Its function and headers, and the publisher's id, or one that names the message's place in the stream. */
 static void arrival_identify(const struct instance *instance, struct arrival *arrival)
 {
     struct bytes id, language = { 0 }, name = { 0 };
+    arrival->header_count = headers_view(&arrival->delivery->message, arrival->headers);
     cloudevents_subject_parse(arrival->delivery->message.subject, &language, &name);
     bytes_copy_text(arrival->language, sizeof arrival->language, language);
     bytes_copy_text(arrival->name, sizeof arrival->name, name);
@@ -95,7 +97,7 @@ static bool arrival_decode(struct instance *instance, struct arrival *arrival, u
                                            .request_id = arrival->request_id };
     struct event event;
     if (arrival->error.reason != CLOUDEVENTS_NONE ||
-        !cloudevents_from_message(&message, &limits, &arrival->packed, NULL, &arrival->error) ||
+        !cloudevents_from_message(&message, &limits, &arrival->packed, &arrival->mode, &arrival->error) ||
         !event_unpack((struct bytes){ arrival->packed.at, arrival->packed.length }, &event)) {
         return false;
     }
@@ -112,6 +114,7 @@ static void arrival_control(struct arrival *arrival, uint64_t digest)
     event_buffer_attribute_text(&arrival->control, ":language", arrival->language);
     event_buffer_attribute_text(&arrival->control, ":function", arrival->name);
     event_buffer_attribute_text(&arrival->control, ":digest", hex);
+    event_buffer_attribute_u64(&arrival->control, ":stored", (uint64_t)arrival->delivery->stored_wall_ns);
     if (arrival->alias.length > 0) {
         event_buffer_attribute(&arrival->control, bytes_of(":alias"), arrival->alias);
     }
@@ -148,17 +151,27 @@ static void arrival_refuse(struct instance *instance, const struct bus_delivery 
     instance_feed(instance, &ended);
 }
 
+/* The time that its publisher gives it; 0: none was said. */
+static uint64_t arrival_budget_ns(const struct arrival *arrival)
+{
+    return header_number(&arrival->delivery->message, "stead-budget-ms") % 1000000000 * 1000000;
+}
+
 static void on_delivery(void *owner, const struct bus_delivery *delivery)
 {
     struct instance *instance = owner;
     struct arrival arrival = { .delivery = delivery, .header_count = 0 };
-    arrival.header_count = headers_view(&delivery->message, arrival.headers);
     arrival_identify(instance, &arrival);
     struct input input = instance_input(instance, INPUT_DELIVERY);
     input.as.delivery.has_reply_to = arrival_reply_to(instance, &arrival);
     bus_header_find(&delivery->message, "stead-alias", &arrival.alias);
     uint64_t digest = 0;
     bool valid = arrival_decode(instance, &arrival, &digest);
+    status_count_event(instance, TRANSPORT_NATS, arrival.mode,
+                       valid ? NULL : cloudevents_reason_name(arrival.error.reason));
+    if (delivery->delivered > 1) {
+        status_count_redelivery(instance, arrival.language);
+    }
     if (!valid) {
         input.code = arrival.error.reason == CLOUDEVENTS_TOO_LARGE ? REASON_EVENT_TOO_LARGE : REASON_INVALID_EVENT;
     }
@@ -171,13 +184,34 @@ static void on_delivery(void *owner, const struct bus_delivery *delivery)
     input.about.bits = delivery->consumer_tag;
     input.as.delivery.request = key_of_text(instance, bytes_of(arrival.request_id));
     input.as.delivery.digest = digest;
+    input.as.delivery.size = input.blob.length;
     input.as.delivery.sequence = delivery->stream_sequence;
     input.as.delivery.alias = functions_alias(instance, bytes_of(arrival.name), arrival.alias);
     input.as.delivery.stored_ns = delivery->stored_wall_ns;
-    input.as.delivery.budget_ns = header_number(&delivery->message, "stead-budget-ms") % 1000000000 * 1000000;
+    input.as.delivery.budget_ns = arrival_budget_ns(&arrival);
     input.as.delivery.delivered = delivery->delivered < UINT32_MAX ? (uint32_t)delivery->delivered : UINT32_MAX;
     input.as.delivery.pending = delivery->pending < INT32_MAX ? (uint32_t)delivery->pending : INT32_MAX;
     instance_feed(instance, &input);
+}
+
+bool bus_walked(struct instance *instance, const struct bus_delivery *message, struct input *ret_walked)
+{
+    struct arrival arrival = { .delivery = message, .header_count = 0 };
+    arrival_identify(instance, &arrival);
+    uint64_t digest = 0;
+    bool valid = arrival_decode(instance, &arrival, &digest);
+    arrival_control(&arrival, digest);
+    struct blob blob = arrival_blob(instance, &arrival, valid);
+    if (blob.slot == BLOB_NONE) {
+        return false;
+    }
+    ret_walked->blob = blob;
+    ret_walked->as.walked.request = key_of_text(instance, bytes_of(arrival.request_id));
+    ret_walked->as.walked.digest = digest;
+    ret_walked->as.walked.sequence = message->stream_sequence;
+    ret_walked->as.walked.stored_ns = message->stored_wall_ns;
+    ret_walked->as.walked.budget_ns = arrival_budget_ns(&arrival);
+    return true;
 }
 
 /* -- pulls and the link ------------------------------------------------------------------------------------------- */
@@ -192,6 +226,7 @@ static void on_pull(void *owner, const struct bus_pull_status *status)
         input.as.pull.unfilled = status->unfilled_known ? (uint32_t)status->unfilled : UINT32_MAX;
         input.code = bytes_equal_text(status->reason, "Consumer Deleted") ? CODE_CONSUMER_GONE : 0;
         if (status->event == BUS_PULL_REFUSED) {
+            status_count_nats_error(instance, "pull-refused");
             log_warn("nats.msg", "pull refused", LOG_BYTES("reason", status->reason), LOG_U64("code", status->code));
         }
     }
@@ -215,23 +250,21 @@ static void on_link(void *owner, const struct bus_link *link)
                  LOG_TEXT("url", instance->nats_shown));
     }
     instance->down_told = true;
-    if (instance->link_fed) {
-        instance->link_fed = false;
-        struct input input = instance_input(instance, INPUT_LINK_DOWN);
-        input.epoch = link->epoch;
-        instance_feed(instance, &input);
-    }
+    instance->link_fed = false;
+    struct input input = instance_input(instance, INPUT_LINK_DOWN);
+    input.epoch = link->epoch;
+    instance_feed(instance, &input);
 }
 
 static void on_unanswered(void *owner, enum bus_unanswered kind)
 {
-    (void)owner;
+    status_count_nats_error(owner, "no-responders");
     log_debug("nats.msg", "no responders", LOG_TEXT("operation", kind == BUS_UNANSWERED_PULL ? "pull" : "publish"));
 }
 
 static void on_trouble(void *owner, const char *text)
 {
-    (void)owner;
+    status_count_nats_error(owner, "complaint");
     log_warn("nats.error", "the broker complains", LOG_TEXT("error", text));
 }
 

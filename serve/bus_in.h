@@ -10,8 +10,14 @@ size_t headers_view(const struct bus_message *message, struct cloudevents_header
 uint64_t header_number(const struct bus_message *message, const char *name);
 /* `from` as a C string, cut to fit. */
 void bytes_copy_text(char *to, size_t size, struct bytes from);
+/* A message of the queue that no pull brought: its blob, without a token, and what the core may know of it. False if
+ * there is no memory for it. */
+bool bus_walked(struct instance *instance, const struct bus_delivery *message, struct input *ret_walked);
 /* bus_ends.c */
 void bus_on_message(void *owner, uint32_t tag, const struct bus_message *message);
 void bus_on_reply(void *owner, const struct bus_reply *reply);
+
+/* What a record of attempts says, as the input that tells it; false if it can't be read. Any thread. */
+bool ledger_read(struct bytes record, struct input *input);
 
 #endif

@@ -89,9 +89,9 @@ static struct blob caller_blob(struct instance *instance, const struct rpc_reque
 /* -- to the core --------------------------------------------------------------------------------------------------- */
 
 static void call_feed(struct instance *instance, const struct rpc_request *request, struct input *input,
-                      const char *request_id)
+                      const char *request_id, const struct function_side *function)
 {
-    const struct answering answering = { request->id, (enum call_kind)input->as.call.kind, request_id };
+    const struct answering answering = { request->id, (enum call_kind)input->as.call.kind, request_id, function };
     int64_t now = (int64_t)loop_now_ns();
     bool bounded = request->deadline_ns != INT64_MAX;
     input->as.call.budget_ns = !bounded ? 0 : request->deadline_ns > now ? (uint64_t)(request->deadline_ns - now) : 1;
@@ -102,6 +102,13 @@ static void call_feed(struct instance *instance, const struct rpc_request *reque
     instance->answering = NULL;
 }
 
+static const struct function_side *caller_function(const struct instance *instance, const struct caller *caller)
+{
+    char name[SERVE_NAME_BYTES];
+    bytes_copy_text(name, sizeof name, caller->function);
+    return function_named(instance, name);
+}
+
 static void call_submit(struct instance *instance, const struct rpc_request *request, enum call_kind kind)
 {
     struct caller caller;
@@ -110,8 +117,10 @@ static void call_submit(struct instance *instance, const struct rpc_request *req
     }
     if (!caller_identify(request, &caller)) {
         call_invalid(instance, request, "INVALID_EVENT", "event: it has no id or no source");
+        status_count_event(instance, TRANSPORT_GRPC, CLOUDEVENTS_BINARY, "INVALID_EVENT");
         return;
     }
+    status_count_event(instance, TRANSPORT_GRPC, CLOUDEVENTS_BINARY, NULL);
     if (!instance->refreshed) { /* Nobody can say yet that there is no such function. */
         admin_status(instance, request->id, RPC_STATUS_UNAVAILABLE, reason_name(REASON_NATS_UNAVAILABLE),
                      "the broker was not connected yet since this instance started; the function certainly did not "
@@ -123,13 +132,15 @@ static void call_submit(struct instance *instance, const struct rpc_request *req
     if (input.blob.slot == BLOB_NONE) {
         admin_status(instance, request->id, RPC_STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
                      "this instance has no memory left for payloads; try again later");
+        status_count_rejected(instance, caller_function(instance, &caller), "QUEUE_FULL");
         return;
     }
     input.as.call.kind = (uint8_t)kind;
     input.as.call.function = key_of_text(instance, caller.function);
     input.as.call.digest = caller.digest;
+    input.as.call.size = input.blob.length;
     input.as.call.alias = functions_alias(instance, caller.function, caller.alias);
-    call_feed(instance, request, &input, caller.request_id);
+    call_feed(instance, request, &input, caller.request_id, caller_function(instance, &caller));
 }
 
 /* About a request that anybody made; the id was checked at the door. */
@@ -139,7 +150,7 @@ static void call_about(struct instance *instance, const struct rpc_request *requ
     struct input input = instance_input(instance, INPUT_CALL);
     bytes_copy_text(request_id, sizeof request_id, request->request_id);
     input.as.call.kind = (uint8_t)kind;
-    call_feed(instance, request, &input, request_id);
+    call_feed(instance, request, &input, request_id, NULL);
 }
 
 static void call_gone(struct instance *instance, uint64_t rpc_id)
@@ -263,6 +274,8 @@ static void reply_stored(struct rpc_answer *answer, const struct effect *effect,
     answer->outcome = bytes_of(end_name((enum end)effect->end));
     event_find(result->control, ":result-function", &answer->function);
     event_find(result->control, ":version", &answer->version);
+    event_find(result->control, ":causes", &answer->causes);
+    event_find(result->control, ":cause", &answer->cause);
     if (effect->end == END_SUCCEEDED) {
         event_pack(packed, result->event);
         answer->packed_event = (struct bytes){ packed->at, packed->length };
@@ -313,6 +326,9 @@ void calls_perform_reply(struct instance *instance, const struct effect *effect)
     const char *id = side != NULL ? side->request_id : refused != NULL ? refused->request_id : "";
     if (side != NULL && kind == CALL_KIND_EXECUTE) {
         metrics_observe(instance->status.grpc_calls, loop_now_ns() - side->submitted_ns);
+    }
+    if (side == NULL && refused != NULL && (kind == CALL_KIND_EXECUTE || kind == CALL_KIND_SUBMIT)) {
+        status_count_rejected(instance, refused->function, reason_name((enum reason)effect->code));
     }
     if (side != NULL && kind == CALL_KIND_CANCEL && effect->end == END_CANCELLED) {
         status_count_cancelled(instance, side->function);

@@ -45,6 +45,30 @@ static bool language_find(struct deploy_job *job)
     return true;
 }
 
+static void policy_apply(const struct manifest *manifest, struct record *record)
+{
+    static const uint8_t jitters[] = { [MANIFEST_JITTER_INHERIT] = 0,
+                                       [1 + CONFIG_JITTER_FULL] = 1 + JITTER_FULL,
+                                       [1 + CONFIG_JITTER_NONE] = 1 + JITTER_NONE,
+                                       [1 + CONFIG_JITTER_EQUAL] = 1 + JITTER_EQUAL,
+                                       [1 + CONFIG_JITTER_DECORRELATED] = 1 + JITTER_DECORRELATED };
+    const int64_t retries[CAUSE_KEPT] = { [CAUSE_ERROR] = manifest->retries_error,
+                                          [CAUSE_THROTTLED] = manifest->retries_throttled,
+                                          [CAUSE_TIMEOUT] = manifest->retries_timeout,
+                                          [CAUSE_CRASH] = manifest->retries_crash,
+                                          [CAUSE_OUT_OF_MEMORY] = manifest->retries_out_of_memory,
+                                          [CAUSE_INVALID_OUTPUT] = manifest->retries_invalid_output,
+                                          [CAUSE_NOT_STARTED] = manifest->retries_not_started };
+    record->retry_ns_base = manifest->retry_base_ns;
+    record->retry_ns_max = manifest->retry_max_ns;
+    record->jitter = jitters[manifest->retry_jitter];
+    memset(record->retries, SERVE_RETRIES_ALL, sizeof record->retries);
+    for (int cause = CAUSE_ERROR; cause <= CAUSE_CHARGED_MAX; cause++) {
+        bool own = cause != CAUSE_PERMANENT && retries[cause] < record->retries_max;
+        record->retries[cause] = own ? (uint8_t)retries[cause] : SERVE_RETRIES_ALL;
+    }
+}
+
 static bool manifest_apply(struct deploy_job *job)
 {
     struct config_problems problems = { 0 };
@@ -63,12 +87,21 @@ static bool manifest_apply(struct deploy_job *job)
         return false;
     }
     manifest_inherit(&manifest, job->instance->config, record->language);
+    if (!manifest_fits(&manifest, job->instance->config, "stead.yaml", &problems)) {
+        manifest_free(&manifest);
+        return deploy_refuse(job, RPC_STATUS_INVALID_ARGUMENT, "INVALID_MANIFEST", problems.text[0]);
+    }
     record->timeout_ns = manifest.timeout_ns;
     record->keep_alive_ns = manifest.keep_alive_ns;
     record->memory_bytes = manifest.memory_bytes;
     record->retries_max = (uint32_t)manifest.retries_max;
     record->concurrency = (uint32_t)manifest.concurrency;
     record->workers_max = (uint32_t)manifest.workers_max;
+    record->pending_max = (uint32_t)manifest.pending_max;
+    record->age_ns_max = manifest.age_ns_max;
+    record->bytes_max = manifest.bytes_max;
+    record->concurrency_min = manifest.concurrency_adapts ? (uint32_t)manifest.concurrency_min : 0;
+    policy_apply(&manifest, record);
     size_t used = 0;
     for (size_t i = 0; i < manifest.env.count && used < sizeof record->env; i++) {
         used += (size_t)snprintf(record->env + used, sizeof record->env - used, "%s=%s\n", manifest.env.items[i].name,

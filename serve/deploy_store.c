@@ -182,6 +182,22 @@ static bool room_check(struct deploy_job *job, uint32_t rows)
            deploy_refuse(job, RPC_STATUS_RESOURCE_EXHAUSTED, "FUNCTIONS_FULL", FUNCTIONS_FULL_TEXT);
 }
 
+/* Without it nothing could ever be taken from the queue, and the deploy would wait for that until its time is over.
+ * What somebody else made under its name stays his; nor are there two consumers for one subject of a work queue. */
+static bool consumer_check(struct deploy_job *job, struct broker *broker)
+{
+    struct broker_consumer consumer;
+    struct broker_error error;
+    enum broker_status status =
+        broker_consumer_ensure(broker, job->record.language, job->record.name, job->instance->config->queue_ack_wait_ns,
+                               SERVE_ACK_PENDING_MAX, &consumer, &error);
+    if (status == BROKER_OK) {
+        return true;
+    }
+    return status == BROKER_FOREIGN ? deploy_refuse(job, RPC_STATUS_FAILED_PRECONDITION, "CONSUMER_TAKEN", error.text)
+                                    : deploy_refuse_broker(job, &error);
+}
+
 bool deploy_store(struct deploy_job *job, struct broker *broker, struct bytes archive)
 {
     memcpy(job->version, job->record.version, sizeof job->version);
@@ -189,7 +205,7 @@ bool deploy_store(struct deploy_job *job, struct broker *broker, struct bytes ar
         return false;
     }
     bool first = job->before.name[0] == '\0';
-    if ((first && !room_check(job, 1)) || !artifact_store(job, broker, archive)) {
+    if ((first && !room_check(job, 1)) || !consumer_check(job, broker) || !artifact_store(job, broker, archive)) {
         return false;
     }
     if (!first && alias_equal(record_alias(&job->before, job->to.name), &job->to)) {

@@ -1,6 +1,6 @@
 /* The table effect -> adapter. Effects of a passed connection are dropped here, except an ack, whose token outlives its
  * connection. */
-#include "serve/instance.h"
+#include "serve/jobs.h"
 
 #include <stdio.h>
 
@@ -25,6 +25,16 @@ static void perform_worker(struct instance *instance, const struct effect *effec
     }
 }
 
+static void forget_delivery(struct instance *instance, const struct effect *effect)
+{
+    struct ran *ran = &instance->ran[handle_index(effect->about)];
+    death_drop(&ran->death);
+    *ran = (struct ran){ .worker = 0 };
+    if (effect->cause != CAUSE_NONE) {
+        status_count_cause(instance, effect->other, (enum cause)effect->cause);
+    }
+}
+
 static void perform_forget(struct instance *instance, const struct effect *effect)
 {
     switch (handle_table(effect->about)) {
@@ -38,7 +48,7 @@ static void perform_forget(struct instance *instance, const struct effect *effec
         workers_forget(instance, effect->about);
         break;
     case TABLE_DELIVERY:
-        instance->ran[handle_index(effect->about)][0] = '\0';
+        forget_delivery(instance, effect);
         break;
     default:
         break;
@@ -50,10 +60,23 @@ static void perform_drop(struct instance *instance, const struct effect *effect)
     blob_drop(instance->blobs, effect->blob.slot);
 }
 
-static void perform_reconnect(struct instance *instance, const struct effect *effect)
+static void perform_disconnect(struct instance *instance, const struct effect *effect)
 {
-    log_warn("nats.conn", "broker is silent, connecting again");
+    const char *const labels[] = { disconnect_text((enum disconnect)effect->count) };
+    log_warn("nats.conn", "the connection is renewed",
+             LOG_TEXT("reason", disconnect_meaning((enum disconnect)effect->count)));
+    metrics_add(metrics_series(instance->metrics, METRIC_STEAD_NATS_RENEWALS_TOTAL, labels), 1);
     bus_shutdown_socket(instance->bus);
+}
+
+static void perform_connect(struct instance *instance, const struct effect *effect)
+{
+    bus_connect(instance->bus, effect->amount);
+}
+
+static void perform_provision(struct instance *instance, const struct effect *effect)
+{
+    loop_timer_arm(instance->provision_again, effect->amount);
 }
 
 static void perform_state(struct instance *instance, const struct effect *effect)
@@ -66,6 +89,7 @@ static void perform_stopped(struct instance *instance, const struct effect *effe
 {
     instance->stopped = true;
     instance->stopped_ns = loop_now_ns();
+    registry_leave(instance);
 }
 
 static perform *const performers[EFFECT_COUNT] = {
@@ -88,6 +112,10 @@ static perform *const performers[EFFECT_COUNT] = {
     [EFFECT_LEDGER_PUT] = bus_perform_ledger,
     [EFFECT_BUILD] = functions_perform_build,
     [EFFECT_ENSURE_CONSUMER] = functions_perform_consumer,
+    [EFFECT_RENEW_CONSUMER] = functions_perform_consumer,
+    [EFFECT_DROP_CONSUMER] = functions_perform_consumer,
+    [EFFECT_LEASE_PUT] = lease_perform,
+    [EFFECT_LEASE_DROP] = lease_perform,
     [EFFECT_FUNCTION_STATE] = functions_perform_state,
     [EFFECT_START_WORKER] = workers_perform_start,
     [EFFECT_EXECUTE] = workers_perform_execute,
@@ -96,9 +124,13 @@ static perform *const performers[EFFECT_COUNT] = {
     [EFFECT_KILL_WORKER] = perform_worker,
     [EFFECT_FORGET] = perform_forget,
     [EFFECT_DROP_BLOB] = perform_drop,
-    [EFFECT_RECONNECT] = perform_reconnect,
+    [EFFECT_DISCONNECT] = perform_disconnect,
     [EFFECT_INSTANCE_STATE] = perform_state,
     [EFFECT_STOPPED] = perform_stopped,
+    [EFFECT_QUARANTINE] = quarantine_perform,
+    [EFFECT_CONNECT] = perform_connect,
+    [EFFECT_PROVISION] = perform_provision,
+    [EFFECT_WALK] = walk_perform,
 };
 
 void instance_perform(struct instance *instance, const struct effect *effect)

@@ -28,11 +28,14 @@ static const struct {
     { "PLUGIN_NOT_STARTED", RPC_STATUS_FAILED_PRECONDITION, "deploy: its process ended before it was ready" },
     { "NO_VERSION_BESIDE", RPC_STATUS_FAILED_PRECONDITION, "deploy: a canary, and no version has the rest" },
     { "NAME_TAKEN", RPC_STATUS_ALREADY_EXISTS, "deploy: a function of that name exists in another language" },
+    { "CONSUMER_TAKEN", RPC_STATUS_FAILED_PRECONDITION,
+      "deploy: somebody else's consumer on the stream `functions` has the function's name, or takes its requests" },
     { "CONCURRENT_DEPLOY", RPC_STATUS_ABORTED, "deploy: somebody else deployed it at the same time; try again" },
     { "RECORD_UNREADABLE", RPC_STATUS_FAILED_PRECONDITION,
       "deploy: the function's record on the broker is damaged or of a newer Stead" },
     { "VERSION_NOT_FOUND", RPC_STATUS_NOT_FOUND,
       "rollback, alias: no such version is kept (`FAILED_PRECONDITION`: there is none before this one)" },
+    { "DEAD_LETTER_NOT_FOUND", RPC_STATUS_NOT_FOUND, "dead letters: there is none of that function and id" },
     { "ALIASES_FULL", RPC_STATUS_RESOURCE_EXHAUSTED, "deploy, alias: there are three beside `live` already" },
     { "FUNCTIONS_FULL", RPC_STATUS_RESOURCE_EXHAUSTED, "deploy: this instance has as many functions as it can" },
 };
@@ -40,7 +43,7 @@ static const struct {
 /* In the table for the order of codes, and given to nobody by this version. */
 static bool reason_given(enum reason reason)
 {
-    return reason != REASON_OUT_OF_MEMORY && reason != REASON_HANDED_BACK && reason != REASON_BROKER_LOST;
+    return reason != REASON_HANDED_BACK && reason != REASON_BROKER_LOST;
 }
 
 static void print_retry(int64_t after_ms)

@@ -26,6 +26,7 @@ struct find_job {
     enum outcome outcome; /* once it has ended */
     uint64_t sequence;
     char function[SERVE_FUNCTION_BYTES], digest[CLOUDEVENTS_DIGEST_HEX + 1];
+    struct charged charged;
     struct broker_error error;
 };
 
@@ -113,6 +114,25 @@ static bool find_begin(struct find_job *job, struct broker *broker)
     return true;
 }
 
+/* What its attempts so far came to: for whoever reads the result, so what can't be read counts as none. */
+static void find_charged(struct find_job *job, struct broker *broker)
+{
+    char hex[33];
+    uint8_t *value = NULL;
+    size_t length = 0;
+    uint64_t revision;
+    struct broker_error ignored;
+    struct input ledger = { .kind = INPUT_LEDGER };
+    key_hex(bytes_of(job->request_id), hex);
+    if (broker_kv_get(broker, BROKER_BUCKET_ATTEMPTS, hex, &value, &length, &revision, &ignored) != BROKER_OK) {
+        return;
+    }
+    if (ledger_read((struct bytes){ value, length }, &ledger)) {
+        job->charged = (struct charged){ ledger.as.ledger.attempts, ledger.as.ledger.causes };
+    }
+    free(value);
+}
+
 static void find_run(void *argument)
 {
     struct find_job *job = argument;
@@ -131,6 +151,9 @@ static void find_run(void *argument)
     }
     if (!job->ended && job->next > job->last) {
         find_end(job, OUTCOME_REFUSED);
+    }
+    if (job->ended && job->outcome == OUTCOME_DONE) {
+        find_charged(job, broker);
     }
 }
 
@@ -160,6 +183,7 @@ static void find_done(void *argument, bool cancelled)
         call->find = NULL;
         memcpy(call->function, job->function, sizeof call->function);
         memcpy(call->digest, job->digest, sizeof call->digest);
+        call->charged = job->charged;
         if (job->outcome == OUTCOME_UNKNOWN) {
             log_debug("nats.storage", "queue not searched", LOG_TEXT("error", job->error.text));
         }

@@ -87,6 +87,9 @@ void functions_again(struct instance *instance, const char *row, const char *ver
 
 void functions_message(const struct function_side *side, char *ret_text, size_t size)
 {
+    if (quarantine_text(side, ret_text, size)) {
+        return;
+    }
     bool stays =
         side->state == FUNCTION_FAILED && side->serving[0] != '\0' && strcmp(side->serving, side->record.version) != 0;
     snprintf(ret_text, size, "%s%s%s%s", stays ? "version " : "", stays ? side->serving : "",
@@ -104,9 +107,12 @@ static struct function_side *function_bind(struct instance *instance, struct han
     }
     const struct row *row = instance->setting;
     side = &instance->functions[handle_index(handle)];
-    *side = (struct function_side){
-        .handle = handle, .used = true, .alias = row->alias, .weight = row->weight, .record = row->record
-    };
+    *side = (struct function_side){ .handle = handle,
+                                    .used = true,
+                                    .alias = row->alias,
+                                    .weight = row->weight,
+                                    .record = row->record,
+                                    .stray = row->stray };
     memcpy(side->row, row->text, sizeof side->row);
     HASH_ADD_STR(instance->functions_by_row, row, side);
     return side;
@@ -127,7 +133,16 @@ static void row_refused(struct instance *instance, const struct row *row)
         log_error("system.config", "no room for a function, or for a version that an alias names; not served here",
                   LOG_TEXT("row", row->text), LOG_U64("rows_max", SERVE_FUNCTIONS_MAX));
     }
+    instance->refresh_force = true; /* There may be room at the next look, though no record has changed. */
     wait_refused(instance, row);
+}
+
+static void policy_set(struct instance *instance, const struct row *row)
+{
+    struct input input = instance_input(instance, INPUT_FUNCTION_POLICY);
+    input.as.policy.name = key_of_text(instance, bytes_of(row->text));
+    record_policy_tell(&row->record, &input);
+    instance_feed(instance, &input);
 }
 
 static void function_set(struct instance *instance, const struct row *row)
@@ -135,7 +150,7 @@ static void function_set(struct instance *instance, const struct row *row)
     const struct record *record = &row->record;
     struct function_side *side = function_named(instance, row->text);
     if (side != NULL) {
-        side->again = false;
+        side->again = side->stray = false;
         side->record = *record;
         side->weight = row->weight;
     }
@@ -154,10 +169,13 @@ static void function_set(struct instance *instance, const struct row *row)
     input.as.function.place = row->place;
     input.as.function.weight = row->weight;
     input.as.function.closing = record->closing;
+    input.as.function.paused = record->paused;
+    input.as.function.pending_max = record->pending_max;
     input.as.function.elsewhere = !served_here(instance, record);
     instance->setting = row;
     instance_feed(instance, &input);
     instance->setting = NULL;
+    policy_set(instance, row);
     if (function_named(instance, row->text) == NULL) {
         row_refused(instance, row);
     }
@@ -220,6 +238,15 @@ void functions_built(struct instance *instance, uint64_t operation, const struct
     built(instance, operation, reason);
 }
 
+void functions_fetched(struct instance *instance, uint64_t operation)
+{
+    struct function_side *side = function_side(instance, operation_owner(operation));
+    if (side != NULL) {
+        side->fetched = true;
+        registry_changed(instance);
+    }
+}
+
 void functions_perform_build(struct instance *instance, const struct effect *effect)
 {
     struct function_side *side = function_bind(instance, effect->about);
@@ -230,7 +257,8 @@ void functions_perform_build(struct instance *instance, const struct effect *eff
     side->state = FUNCTION_BUILDING;
     side->message[0] = '\0';
     program_use_kept(instance, side);
-    if (function_program(side, side->record.version) != NULL) {
+    side->fetched = function_program(side, side->record.version) != NULL;
+    if (side->fetched) {
         built(instance, effect->operation, REASON_NONE);
         return;
     }
@@ -241,7 +269,7 @@ void functions_perform_consumer(struct instance *instance, const struct effect *
 {
     const struct function_side *side = function_side(instance, effect->about);
     if (side != NULL) {
-        jobs_consumer(instance, effect->operation, effect->epoch, &side->record);
+        jobs_consumer(instance, effect, &side->record);
     }
 }
 
@@ -257,6 +285,7 @@ void functions_forget(struct instance *instance, struct handle handle)
         bus_forget_consumer(instance->bus, BROKER_STREAM_REQUESTS, consumer);
     }
     programs_free(side->programs);
+    death_drop(&side->death);
     side->programs = NULL;
     side->used = false;
     HASH_DEL(instance->functions_by_row, side);
@@ -268,6 +297,7 @@ void functions_stop(struct instance *instance)
     HASH_CLEAR(hh, instance->functions_by_row);
     for (uint32_t i = 0; instance->functions != NULL && i < SERVE_FUNCTIONS_MAX; i++) {
         programs_free(instance->functions[i].programs);
+        death_drop(&instance->functions[i].death);
         instance->functions[i].programs = NULL;
     }
     programs_free(instance->kept);
@@ -288,7 +318,9 @@ bool functions_settled(const struct instance *instance)
 static bool row_known(const struct function_side *side, const struct row *row)
 {
     return side != NULL && side->state != FUNCTION_RETIRING && !side->again && side->weight == row->weight &&
-           side->record.closing == row->record.closing && strcmp(side->record.version, row->record.version) == 0;
+           side->record.closing == row->record.closing && side->record.paused == row->record.paused &&
+           side->record.pending_max == row->record.pending_max &&
+           strcmp(side->record.version, row->record.version) == 0;
 }
 
 /* Names are unique across languages, and a deploy sees to it; whoever writes records need not. The one that is here
@@ -331,8 +363,9 @@ static void rows_set(struct instance *instance, const struct row *rows, size_t c
         }
         if (!known) {
             function_set(instance, &rows[i]);
-        } else if (side->record.revision != rows[i].record.revision) {
-            side->record = rows[i].record; /* Its aliases, at most: nothing that the core decides by. */
+            /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): padding that differs is one announcement more */
+        } else if (memcmp(&side->record, &rows[i].record, sizeof side->record) != 0) { /* aliases, at most */
+            side->record = rows[i].record;
             registry_changed(instance);
         }
         side = function_named(instance, rows[i].text);
@@ -346,7 +379,8 @@ static void rows_unset(struct instance *instance, bool routes)
 {
     for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
         struct function_side *side = &instance->functions[i];
-        if (side->used && !side->seen && side->state != FUNCTION_RETIRING && row_is_route(side->row) == routes) {
+        bool gone = side->used && !side->seen && !side->stray && side->state != FUNCTION_RETIRING;
+        if (gone && row_is_route(side->row) == routes) {
             function_unset(instance, side->row);
         }
     }

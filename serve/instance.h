@@ -24,8 +24,11 @@
 #include "adapters/spawner/spawner.h"
 #include "core/assert.h"
 #include "core/core.h"
+#include "serve/death.h"
 #include "serve/record.h"
 #include "serve/serve.h"
+#include "serve/storage.h"
+#include "serve/status.h"
 
 #include <time.h>
 #include <uthash.h>
@@ -42,9 +45,14 @@ enum {
 };
 
 /* Subscription tags of the bus. */
-enum { TAG_ANSWERS = 1, TAG_RECORDS, TAG_CANCELS };
-
+enum { TAG_ANSWERS = 1, TAG_RECORDS, TAG_CANCELS, TAG_RELEASES };
 /* Texts of a waiting call; same index as the core's row. */
+/* What the ledger says of a request: attempts that were charged, and why. */
+struct charged {
+    uint32_t attempts;
+    struct causes causes;
+};
+
 struct call_side {
     uint64_t rpc_id; /* key of calls_by_rpc */
     struct handle handle;
@@ -53,14 +61,15 @@ struct call_side {
     struct find_job *find; /* the search for its request that is under way; the job's own */
     char request_id[SERVE_ID_BYTES];
     char function[SERVE_FUNCTION_BYTES], digest[CLOUDEVENTS_DIGEST_HEX + 1]; /* CANCEL: of the message found */
+    struct charged charged;                                                  /* the same */
     UT_hash_handle hh;
 };
-
 /* The call that is being told to the core: its texts, until its row is known or it is refused. */
 struct answering {
     uint64_t rpc_id;
     enum call_kind kind;
     const char *request_id;
+    const struct function_side *function; /* that is to run; NULL if nobody knows it, or another kind of call */
 };
 
 /* Which effect the one outstanding operation of a call or delivery came from; tells a PubAck from a stored message. */
@@ -68,6 +77,7 @@ struct pending {
     uint64_t operation;
     uint8_t effect;
     uint32_t counted; /* handle whose result was counted */
+    uint64_t sent_ns;
 };
 
 /* One built version of a function: how to start its process. */
@@ -86,10 +96,17 @@ struct function_side {
     struct program *programs;
     uint32_t state; /* enum function_state, as the core announced it last */
     char serving[SERVE_VERSION_BYTES];
-    char message[BUILD_MESSAGE_BYTES_MAX];      /* why the last version failed */
-    struct metrics_series *ends[END_COUNT];     /* results by outcome, looked up once */
-    struct metrics_series *executions, *starts; /* how long they took */
-    bool used, seen, again;                     /* again: the version that failed is to be tried once more */
+    struct death *death;                                /* of its processes the last that ended badly; NULL */
+    uint64_t quarantine_until_ns;                       /* 0: it is not in quarantine */
+    char message[BUILD_MESSAGE_BYTES_MAX];              /* why the last version failed */
+    struct metrics_series *ends[END_COUNT];             /* results by outcome, looked up once */
+    struct metrics_series *executions, *starts, *waits; /* how long they took */
+    uint64_t ended, failed;        /* requests that ended here; those of them that did not succeed */
+    int64_t ended_wall_ns;         /* when a request of it last ended here; 0: never */
+    bool used, seen, again, stray; /* again: the version that failed is to be tried once more; stray: no record of it */
+    uint64_t queued, queue_seen;   /* messages, and at which look */
+    int64_t queued_since_ns;       /* the broker's clock when the oldest was stored; 0: not known */
+    bool fetched;                  /* of a version that is being built: its archive is here */
 };
 
 struct worker_side {
@@ -115,14 +132,6 @@ struct change_wait {
     struct record before;              /* put back if the new version does not start; name "" if there was none */
 };
 
-/* status.c's own: what the HTTP server refers to. */
-struct status {
-    struct http_check checks[3];
-    struct http_probe live, ready;
-    struct http_route routes[3];
-    struct metrics_series *grpc_calls; /* admission to answer */
-};
-
 struct instance {
     const struct serve_options *options;
     const struct config *_Atomic config; /* the running one: reload.c swaps it, jobs read it */
@@ -142,35 +151,40 @@ struct instance {
     struct status status;
     struct core *core;
     struct recorder *recorder; /* NULL: nothing is recorded */
-    struct loop_timer *deadline, *tick, *provision_retry, *housekeeping;
+    struct loop_timer *deadline, *tick, *provision_again, *housekeeping;
     struct loop_wake *rpc_wake, *signal_wake;
     struct effects *effects;
-    struct input *queue; /* ring */
-    uint32_t queue_head, queue_count;
-    bool stepping, link_fed, down_told, provisioning, sampling, refreshing, refresh_again, refresh_force, sweeping,
-        refreshed, ready, draining, stopped;
-    uint64_t stopped_ns;
+    struct input *queue;                     /* ring */
+    uint32_t queue_head, queue_count, finds; /* finds: searches under way */
+    bool stepping, link_fed, down_told, provisioning, sampling, refreshing, refresh_again, refresh_force, refresh_anew,
+        queues_looking, refreshed, ready, draining, stopped, registry_checking, registry_checked;
+    uint64_t stopped_ns, ticks, mend_ns;
     int exit_code;
-    uint64_t ticks;
     uint64_t config_full_told;  /* of the records that the core has no room for, the newest that the log tells of */
+    uint64_t oom_kills_seen;    /* of the kernel's, when a process was last killed (death.c) */
     uint64_t config_clash_told; /* of the records that claim a name of another language's, the newest told of */
-    uint64_t sweep_until;       /* last sequence of the queue at the newest connection; 0: nothing to sweep */
+    uint64_t queues_seen;       /* looks at the queues so far */
+    uint32_t aged_next;         /* for queues.c: the function whose age is to be looked at next */
+    uint32_t records_epoch;     /* of the connection, when the records were read last */
+    bool hinted;                /* word of a changed record came, and no look has begun since */
+    uint64_t lease_operation;   /* the question about the sweeper's lease that is under way */
     struct call_side *calls, *calls_by_rpc;
     struct pending *pending_calls, *pending_deliveries;
     const struct row *setting; /* the row that is being told to the core */
     struct program *kept;      /* built before the core asked for it */
     const struct answering *answering;
-    uint32_t finds; /* searches under way */
     int64_t stream_created_ns;
+    struct durability durability;
+    uint64_t clock_width_ns; /* how long the exchange took by which it was sampled */
+    int64_t clock_offset_ns; /* the broker's wall clock minus our monotonic one, as it was sampled last; 0: never */
     struct function_side *functions, *functions_by_row;
     struct worker_side *workers;
-    char (*ran)[SERVE_VERSION_BYTES]; /* by row of the core's deliveries: the version that ran it last */
-    struct change_wait *waits;        /* SERVE_WAITS_MAX */
-    uint32_t waits_reserved;          /* for callers whose change is being made */
-    uint64_t registry_due_ns;         /* when others are told what changed here; 0: nothing did */
-    uint64_t records_known;           /* all changes of records up to this revision are in force */
+    struct ran *ran;           /* by row of the core's deliveries */
+    struct change_wait *waits; /* SERVE_WAITS_MAX */
+    uint32_t waits_reserved;   /* for callers whose change is being made */
+    uint64_t registry_due_ns;  /* when others are told what changed here; 0: nothing did */
+    uint64_t records_known;    /* all changes of records up to this revision are in force */
     uint64_t registry_told_ns, registry_twin_ns, status_events;
-    bool registry_checking, registry_checked;
     int64_t started_unix_ms;
     uint32_t closing_checks; /* jobs under way that look whether a function may go */
     bool serves[BUILD_LANGUAGE_COUNT];
@@ -270,6 +284,8 @@ uint32_t functions_free(const struct instance *instance);
 void functions_again(struct instance *instance, const char *row, const char *version);
 /* Why it is in its state, and what serves if the version that is to serve does not. */
 void functions_message(const struct function_side *side, char *ret_text, size_t size);
+/* The archive of a version that is to be built is here. */
+void functions_fetched(struct instance *instance, uint64_t operation);
 void functions_built(struct instance *instance, uint64_t operation, const struct record *record,
                      struct build_result *build, enum reason reason);
 /* Makes the core's rows what `rows` says: all of them, functions before their routes. */
@@ -321,6 +337,13 @@ bool removal_tick(struct instance *instance); /* looks after functions that are 
 /* registry.c: what others know of this instance */
 void registry_changed(struct instance *instance); /* soon told */
 void registry_tick(struct instance *instance);
+/* It has stopped: nobody is to wait for it. Not said while calls of it may still be on their way to a queue, or if
+ * another instance of the same name was seen: then the bucket forgets it in time. */
+void registry_leave(struct instance *instance);
+/* The same, told at once and confirmed, by a job. NULL if out of memory: then it is told later. To be freed. */
+char *registry_announcement(const struct instance *instance);
+enum broker_status registry_announce(struct broker *broker, const char *instance_name, const char *announcement,
+                                     struct broker_error *error);
 /* Whether an instance's record says that it goes by that revision of the function's record, or admits no call of it. */
 bool registry_knows(struct bytes value, const struct record *record);
 
@@ -337,7 +360,11 @@ enum phase {
     PHASE_COUNT
 };
 void lifecycle_worker(struct instance *instance, struct worker_side *worker, enum phase phase);
+/* On function.health.<instance>: how it is, by its checks and its queues. */
+void lifecycle_health(struct instance *instance);
 void lifecycle_instance(struct instance *instance, const char *state);
+void lifecycle_quarantine(struct instance *instance, const struct function_side *function, bool begins,
+                          const char *why);
 
 /* rollout.c: what this instance knows of the others */
 void rollout_function(struct instance *instance, const struct rpc_request *request);
@@ -346,6 +373,8 @@ void rollout_instances(struct instance *instance, const struct rpc_request *requ
 /* provision.c: the link and what must exist on the broker */
 void provision_start(struct instance *instance);
 void provision_sample_clock(struct instance *instance);
+/* How old is what the broker stored then, by its clock as it was sampled last; false: one of them is not known (0). */
+bool provision_age_ns(const struct instance *instance, int64_t stored_wall_ns, uint64_t *ret_age_ns);
 /* Something that must exist seems to be gone: makes it anew if so, and says so. */
 void provision_check(struct instance *instance);
 
@@ -360,15 +389,12 @@ bool reload_start(struct instance *instance);
 void reload_stop(struct instance *instance);
 struct settings reload_settings(const struct config *config);
 
-/* status.c: probes, metrics, the ports file */
-bool status_start(struct instance *instance, char *ret_error, size_t error_size);
-void status_check_ready(struct instance *instance);
-/* Counts a result that is being stored, once per delivery. */
-void status_count_result(struct instance *instance, const struct effect *effect);
-/* Counts a request of "language/name" that was cancelled from here. */
-void status_count_cancelled(struct instance *instance, const char *function);
-void status_measure_start(struct instance *instance, struct worker_side *worker);
-void status_measure_execution(struct instance *instance, struct worker_side *worker);
-void status_stop(struct instance *instance);
+/* quarantine.c: what people see of functions that kill their processes */
+void quarantine_perform(struct instance *instance, const struct effect *effect);
+/* "in quarantine for 23 s more: ..."; false if it is not. */
+bool quarantine_text(const struct function_side *side, char *ret_text, size_t size);
+/* Lets the function and its routes go here, and tells every instance to do so. */
+void quarantine_let_go(struct instance *instance, const struct rpc_request *request);
+void quarantine_heard(struct instance *instance, struct bytes subject);
 
 #endif

@@ -39,6 +39,10 @@ void jobs_object_name(const struct record *record, char ret_name[128])
 
 /* -- build --------------------------------------------------------------------------------------------------------- */
 
+/* Two jobs, so that whoever waits for a rollout sees which of them takes long: the first leaves the sources unpacked,
+ * and no archive waits in memory for its turn to be built. */
+enum { FOLDER_BYTES = 1200 };
+
 struct build_job {
     struct instance *instance;
     uint64_t operation;
@@ -59,11 +63,23 @@ static void command_split(char *text, const char *ret_words[BUILD_ARGUMENTS_MAX 
     ret_words[count] = NULL;
 }
 
-enum reason jobs_build_archive(struct instance *instance, const struct record *record, struct bytes archive,
-                               struct build_result *build)
+static void source_folder(const struct instance *instance, const struct record *record, char ret_folder[FOLDER_BYTES])
+{
+    snprintf(ret_folder, FOLDER_BYTES, "%s/%s", instance->source_directory, record->digest);
+}
+
+static bool source_unpack(struct instance *instance, const struct record *record, struct bytes archive,
+                          struct build_result *build)
+{
+    char folder[FOLDER_BYTES];
+    source_folder(instance, record, folder);
+    return archive_unpack(archive, folder, build->message, sizeof build->message);
+}
+
+static enum reason source_build(struct instance *instance, const struct record *record, struct build_result *build)
 {
     enum build_language language;
-    char folder[1200], command[sizeof record->command];
+    char folder[FOLDER_BYTES], command[sizeof record->command];
     const char *words[BUILD_ARGUMENTS_MAX + 1];
     memcpy(command, record->command, sizeof command);
     command_split(command, words);
@@ -79,15 +95,20 @@ enum reason jobs_build_archive(struct instance *instance, const struct record *r
         snprintf(build->message, sizeof build->message, "language %s is not served by this instance", record->language);
         return REASON_LANGUAGE_NOT_SUPPORTED;
     }
-    snprintf(folder, sizeof folder, "%s/%s", instance->source_directory, record->digest);
-    if (!archive_unpack(archive, folder, build->message, sizeof build->message)) {
-        return REASON_BUILD_FAILED;
-    }
+    source_folder(instance, record, folder);
     build_function(&options, language, record->name, folder, build);
     if (build->outcome == BUILD_DONE) {
         return REASON_NONE;
     }
     return build->outcome == BUILD_UNAVAILABLE ? REASON_LANGUAGE_NOT_SUPPORTED : REASON_BUILD_FAILED;
+}
+
+enum reason jobs_build_archive(struct instance *instance, const struct record *record, struct bytes archive,
+                               struct build_result *build)
+{
+    *build = (struct build_result){ .outcome = BUILD_REFUSED };
+    return source_unpack(instance, record, archive, build) ? source_build(instance, record, build)
+                                                           : REASON_BUILD_FAILED;
 }
 
 /* Nothing is unpacked that the record does not name. It may be put right: what failed so is tried again. */
@@ -105,7 +126,7 @@ static bool archive_is_named(const struct record *record, struct bytes archive, 
     return false;
 }
 
-static void build_run(void *argument)
+static void fetch_run(void *argument)
 {
     struct build_job *job = argument;
     struct broker_error error;
@@ -122,9 +143,16 @@ static void build_run(void *argument)
     }
     struct bytes archive = { content, object.size };
     if (archive_is_named(&job->record, archive, &job->build)) {
-        job->reason = jobs_build_archive(job->instance, &job->record, archive, &job->build);
+        bool unpacked = source_unpack(job->instance, &job->record, archive, &job->build);
+        job->reason = unpacked ? REASON_NONE : REASON_BUILD_FAILED;
     }
     free(content);
+}
+
+static void build_run(void *argument)
+{
+    struct build_job *job = argument;
+    job->reason = source_build(job->instance, &job->record, &job->build);
 }
 
 static void build_done(void *argument, bool cancelled)
@@ -136,17 +164,36 @@ static void build_done(void *argument, bool cancelled)
     free(job);
 }
 
+static void job_submit(struct build_job *job, control_run *run, control_done *done)
+{
+    if (!control_submit(job->instance->builders, run, done, job)) {
+        job->build = (struct build_result){ .message = "too many jobs are waiting on this instance" };
+        job->reason = REASON_RUNTIME_UNAVAILABLE;
+        build_done(job, false);
+    }
+}
+
+static void fetch_done(void *argument, bool cancelled)
+{
+    struct build_job *job = argument;
+    if (cancelled || job->reason != REASON_NONE) {
+        build_done(job, cancelled);
+        return;
+    }
+    functions_fetched(job->instance, job->operation);
+    job_submit(job, build_run, build_done);
+}
+
 void jobs_build(struct instance *instance, uint64_t operation, const struct record *record)
 {
     struct build_job *job = calloc(1, sizeof *job);
-    if (job != NULL) {
-        *job = (struct build_job){ .instance = instance, .operation = operation, .record = *record };
-    }
-    if (job == NULL || !control_submit(instance->builders, build_run, build_done, job)) {
-        struct build_result none = { .message = "too many jobs are waiting on this instance" };
+    if (job == NULL) {
+        struct build_result none = { .message = "out of memory" };
         functions_built(instance, operation, record, &none, REASON_RUNTIME_UNAVAILABLE);
-        free(job);
+        return;
     }
+    *job = (struct build_job){ .instance = instance, .operation = operation, .record = *record };
+    job_submit(job, fetch_run, fetch_done);
 }
 
 /* -- consumer ------------------------------------------------------------------------------------------------------ */
@@ -158,27 +205,37 @@ struct consumer_job {
     char language[SERVE_LANGUAGE_BYTES], name[SERVE_NAME_BYTES];
     struct broker_consumer consumer;
     struct broker_error error;
-    bool good;
+    bool good, renew, drop;
 };
 
 static void consumer_run(void *argument)
 {
     struct consumer_job *job = argument;
     struct broker *broker = jobs_broker(job->instance, &job->error);
-    job->good = broker != NULL &&
+    if (broker != NULL && (job->renew || job->drop)) {
+        broker_consumer_delete(broker, job->language, job->name, &job->error);
+    }
+    job->good = !job->drop && broker != NULL &&
                 broker_consumer_ensure(broker, job->language, job->name, job->instance->config->queue_ack_wait_ns,
-                                       CONSUMER_ACK_PENDING_MAX, &job->consumer, &job->error) == BROKER_OK;
+                                       SERVE_ACK_PENDING_MAX, &job->consumer, &job->error) == BROKER_OK;
 }
 
 static void consumer_done(void *argument, bool cancelled)
 {
     struct consumer_job *job = argument;
-    if (!cancelled) {
+    if (!cancelled && !job->drop) {
         struct input input = instance_input(job->instance, INPUT_CONSUMER_READY);
         input.epoch = job->epoch;
         input.answers = job->operation;
         input.outcome = job->good ? OUTCOME_DONE : OUTCOME_UNKNOWN;
         input.as.consumer.fresh_after = job->consumer.fresh_after_sequence;
+        input.as.consumer.first = job->consumer.first_sequence;
+        input.as.consumer.floor = job->consumer.floor;
+        bool grew = job->consumer.after > job->consumer.before;
+        input.as.consumer.messages_min = (uint32_t)(grew ? job->consumer.before : job->consumer.after);
+        input.as.consumer.messages_max = (uint32_t)(grew ? job->consumer.after : job->consumer.before);
+        input.as.consumer.waiting = (uint32_t)job->consumer.pending;
+        input.as.consumer.ack_pending = (uint32_t)job->consumer.ack_pending;
         if (!job->good) {
             log_warn("nats.msg", "no consumer for the function", LOG_TEXT("function", job->name),
                      LOG_TEXT("error", job->error.text));
@@ -188,15 +245,22 @@ static void consumer_done(void *argument, bool cancelled)
     free(job);
 }
 
-void jobs_consumer(struct instance *instance, uint64_t operation, uint32_t epoch, const struct record *record)
+void jobs_consumer(struct instance *instance, const struct effect *effect, const struct record *record)
 {
     struct consumer_job *job = calloc(1, sizeof *job);
     if (job == NULL) {
         return; /* The core asks again. */
     }
     job->instance = instance;
-    job->operation = operation;
-    job->epoch = epoch;
+    job->operation = effect->operation;
+    job->epoch = effect->epoch;
+    job->renew = effect->kind == EFFECT_RENEW_CONSUMER;
+    job->drop = effect->kind == EFFECT_DROP_CONSUMER;
+    if (job->renew) {
+        metrics_add(metrics_plain(instance->metrics, METRIC_STEAD_NATS_CONSUMER_RENEWALS_TOTAL), 1);
+        log_warn("nats.storage", "the broker forgot what was acked: the consumer is made anew",
+                 LOG_TEXT("function", record->name));
+    }
     memcpy(job->language, record->language, sizeof job->language);
     memcpy(job->name, record->name, sizeof job->name);
     if (!control_submit(instance->control, consumer_run, consumer_done, job)) {

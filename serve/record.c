@@ -154,6 +154,8 @@ static bool settings_parse(const cJSON *json, struct record *record)
     record->retries_max = (uint32_t)number_get(json, "maxRetries", 0, 100);
     record->concurrency = (uint32_t)number_get(json, "concurrency", 1, 1024);
     record->workers_max = (uint32_t)number_get(json, "maxWorkers", 1, 1024);
+    record->pending_max = (uint32_t)number_get(json, "maxPending", 0, 10000000);
+    record_policy_parse(json, record);
     return cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(json, "timeoutMs")) &&
            text_get_if_there(json, "env", record->env, sizeof record->env) &&
            text_get_if_there(json, "command", record->command, sizeof record->command);
@@ -166,6 +168,7 @@ static void closing_parse(const cJSON *json, struct record *record)
     for (size_t i = 0; i < sizeof closings / sizeof closings[0]; i++) {
         record->closing = strcmp(word, closings[i]) == 0 ? (uint8_t)i : record->closing;
     }
+    record->paused = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "paused"));
     if (hex_get(json, "previous", previous, sizeof previous)) {
         memcpy(record->previous, previous, sizeof previous);
     }
@@ -250,6 +253,10 @@ static cJSON *version_print(const struct record *record)
     cJSON_AddNumberToObject(json, "maxRetries", record->retries_max);
     cJSON_AddNumberToObject(json, "concurrency", record->concurrency);
     cJSON_AddNumberToObject(json, "maxWorkers", record->workers_max);
+    if (record->pending_max > 0) {
+        cJSON_AddNumberToObject(json, "maxPending", record->pending_max);
+    }
+    record_policy_print(json, record);
     cJSON_AddStringToObject(json, "env", record->env);
     if (record->command[0] != '\0') {
         cJSON_AddStringToObject(json, "command", record->command);
@@ -279,6 +286,9 @@ char *record_print(const struct record *record)
     if (record->closing != CLOSING_OPEN) {
         cJSON_AddStringToObject(json, "closing", closings[record->closing]);
     }
+    if (record->paused) {
+        cJSON_AddTrueToObject(json, "paused");
+    }
     return print_and_free(json);
 }
 
@@ -288,6 +298,7 @@ void record_adopt_version(struct record *record, const struct record *version)
     memcpy(adopted.aliases, record->aliases, sizeof adopted.aliases);
     memcpy(adopted.previous, record->previous, sizeof adopted.previous);
     adopted.closing = record->closing;
+    adopted.paused = record->paused;
     adopted.revision = record->revision;
     *record = adopted;
 }

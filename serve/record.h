@@ -5,12 +5,14 @@
 
 #include "adapters/event/event.h"
 #include "adapters/grpc/rpc.h"
+#include "core/cause.h"
 
 enum {
     SERVE_NAME_BYTES = 64,
     SERVE_LANGUAGE_BYTES = 16,
     SERVE_KEY_BYTES = SERVE_LANGUAGE_BYTES + SERVE_NAME_BYTES + 1,
     SERVE_VERSION_BYTES = 17, /* 16 hex digits */
+    SERVE_RETRIES_ALL = 255,
     SERVE_ALIASES_MAX = RPC_ALIASES_MAX,
     SERVE_ROUTES_MAX = RPC_ROUTES_MAX,
     SERVE_ROW_BYTES = 2 * SERVE_NAME_BYTES + SERVE_VERSION_BYTES + 2,
@@ -37,11 +39,18 @@ struct record {
     int64_t created_unix_ms;
     int64_t timeout_ns, keep_alive_ns, memory_bytes;
     uint32_t retries_max, concurrency, workers_max;
-    char env[2048];                                 /* NAME=value lines */
-    char command[1024];                             /* of bin: program and arguments, a line each; "" is main */
+    int64_t retry_ns_base, retry_ns_max; /* 0: the instance's own */
+    uint8_t jitter;                      /* enum jitter + 1; 0: the instance's own */
+    uint8_t retries[CAUSE_KEPT];         /* by charged cause; SERVE_RETRIES_ALL: as many as retries_max allows */
+    uint32_t concurrency_min;            /* it adapts, and goes no lower; 0: it is as configured */
+    int64_t age_ns_max, bytes_max;       /* of what is queued, before the door refuses; 0: no bound */
+    char env[2048];                      /* NAME=value lines */
+    char command[1024];                  /* of bin: program and arguments, a line each; "" is main */
     struct record_alias aliases[SERVE_ALIASES_MAX]; /* an alias keeps its place; the first is `live` */
     char previous[SERVE_VERSION_BYTES];             /* what was live before */
     uint8_t closing;                                /* enum closing */
+    bool paused;                                    /* the function: nothing of it is to begin */
+    uint32_t pending_max;                           /* requests that may be queued; 0: queue.maxPending alone */
     uint64_t revision;
 };
 
@@ -50,6 +59,7 @@ struct record {
 struct row {
     char text[SERVE_ROW_BYTES];
     uint8_t alias, place, weight;
+    bool stray;           /* there is no record of it */
     struct record record; /* of the version; of the function itself if it is no route */
 };
 
@@ -72,6 +82,12 @@ struct record_alias *record_alias(struct record *record, const char *name);
 const struct record_route *record_route(const struct record_alias *alias, const char *version);
 /* Takes over what belongs to a version; aliases and all that is the function's stays. */
 void record_adopt_version(struct record *record, const struct record *version);
+/* record_policy.c: how failures are treated, in a version's record; what is not there is left as it is by default. */
+struct cJSON;
+void record_policy_parse(const struct cJSON *json, struct record *record);
+void record_policy_print(struct cJSON *json, const struct record *record);
+struct input;
+void record_policy_tell(const struct record *record, struct input *input); /* INPUT_FUNCTION_POLICY, but for its name */
 /* How many rows of the core it takes. */
 uint32_t record_rows(const struct record *record);
 

@@ -1,6 +1,7 @@
 /* The functions' records, as the bucket function-config holds them. What was read once is kept, so that a change costs
  * one read, however many functions there are: of each stored revision after the last one that was seen. A bucket that
- * was made anew is read from its beginning.
+ * was made anew is read from its beginning, and so is any after a reconnect: a server that lost its power gives
+ * revisions out again, for other records.
  *
  * Each function gives a row for itself, and one for each further version that an alias divides its requests among; the
  * record of such a version never changes, so it too is read once. */
@@ -33,8 +34,9 @@ struct records {
 struct records_job {
     struct instance *instance;
     struct records *records;
-    bool force, changed, good, gone;
-    struct row *list; /* functions first, then their routes */
+    bool force, anew, changed, good, gone;
+    bool found, hinted; /* found: something had changed; hinted: word of it had come */
+    struct row *list;   /* functions first, then their routes */
     size_t count;
     struct broker_error error;
 };
@@ -94,7 +96,7 @@ static void record_change(void *owner, const char *key, const struct bytes *valu
     struct records *records = job->records;
     struct record record;
     bool good = value != NULL && record_parse_function(key, *value, &record);
-    job->changed = true;
+    job->changed = job->found = true;
     known_drop(records, key);
     struct known *known = good ? known_add(records) : NULL;
     if (known != NULL) {
@@ -207,7 +209,8 @@ static void records_run(void *argument)
         return;
     }
     job->good = true;
-    if (stream.created_wall_ns != records->created_wall_ns || stream.last_sequence < records->sequence) {
+    bool other = stream.created_wall_ns != records->created_wall_ns || stream.last_sequence < records->sequence;
+    if (other || job->anew) {
         job->changed = true;
         records_clear(records);
         records->created_wall_ns = stream.created_wall_ns;
@@ -232,10 +235,30 @@ static void records_run(void *argument)
 static void records_failed(struct instance *instance, const struct records_job *job)
 {
     instance->refresh_force = instance->refresh_force || job->force || job->changed;
+    instance->refresh_anew = instance->refresh_anew || job->anew;
     log_debug("system.config", "records could not be read", LOG_TEXT("error", job->error.text));
     if (job->gone) {
         provision_check(instance);
     }
+}
+
+/* Whether what changed since the look before, on this connection, was told to us. The word may still come. */
+static void records_tell_found(struct instance *instance, const struct records_job *job)
+{
+    struct input input = instance_input(instance, INPUT_CHANGE);
+    input.as.change.looked_for = true;
+    if (job->found && !job->hinted && !instance->hinted && instance->records_epoch == input.epoch) {
+        instance_feed(instance, &input);
+    }
+    instance->records_epoch = input.epoch;
+}
+
+void records_hinted(struct instance *instance)
+{
+    struct input input = instance_input(instance, INPUT_CHANGE);
+    instance->hinted = true;
+    instance_feed(instance, &input);
+    jobs_records(instance, false);
 }
 
 static void records_done(void *argument, bool cancelled)
@@ -250,6 +273,7 @@ static void records_done(void *argument, bool cancelled)
         }
         instance->records_known = job->records->sequence;
         instance->refreshed = true;
+        records_tell_found(instance, job);
     } else if (!cancelled) {
         records_failed(instance, job);
     }
@@ -276,8 +300,12 @@ void jobs_records(struct instance *instance, bool force)
         instance->records = calloc(1, sizeof *instance->records);
     }
     *job = (struct records_job){ .instance = instance, .records = instance->records, .force = instance->refresh_force };
+    job->hinted = instance->hinted;
+    job->anew = instance->refresh_anew;
     instance->refreshing = job->records != NULL && control_submit(instance->control, records_run, records_done, job);
     instance->refresh_force = instance->refresh_force && !instance->refreshing;
+    instance->refresh_anew = instance->refresh_anew && !instance->refreshing;
+    instance->hinted = instance->hinted && !instance->refreshing;
     if (!instance->refreshing) {
         free(job);
     }

@@ -1,6 +1,7 @@
 /* What this instance tells the others about itself: one record, state.<instance>, in the bucket function-instances. It
- * is written soon after something changed and every few seconds, since the bucket forgets what is not written again;
- * so whoever is in it lives. Deploys and rollbacks that wait for all instances read it (rollout.c).
+ * is written soon after something changed and every few seconds, since the bucket forgets what is not written again,
+ * and deleted by who leaves; so whoever is in it lives. Deploys and rollbacks that wait for all instances read it
+ * (rollout.c).
  *
  * It says up to which revision all records are known here. A function's entry says which revision of its record is in
  * force here, how many calls still run on versions that no alias names any more, and, of a function that is to go, how
@@ -62,17 +63,27 @@ static uint32_t calls_unconfirmed(const struct instance *instance, const struct 
     return calls;
 }
 
+static bool row_fetching(const struct function_side *row)
+{
+    return row->state == FUNCTION_BUILDING && !row->fetched;
+}
+
+static uint32_t row_behind(const struct function_side *row)
+{
+    static const uint8_t order[FUNCTION_COUNT] = {
+        [FUNCTION_FAILED] = 5, [FUNCTION_BUILDING] = 3, [FUNCTION_PROBING] = 2, [FUNCTION_READY] = 1
+    };
+    return order[row->state] + row_fetching(row);
+}
+
 /* The least advanced of a function's rows speaks for it. */
 static const struct function_side *slowest_row(const struct instance *instance, const struct function_side *function)
 {
-    static const uint8_t order[FUNCTION_COUNT] = {
-        [FUNCTION_FAILED] = 4, [FUNCTION_BUILDING] = 3, [FUNCTION_PROBING] = 2, [FUNCTION_READY] = 1
-    };
     const struct function_side *slowest = function;
     for (size_t alias = 0; alias < SERVE_ALIASES_MAX; alias++) {
         for (size_t route = 0; route < function->record.aliases[alias].count; route++) {
             const struct function_side *row = function_route(instance, function, alias, route);
-            if (row != NULL && order[row->state] > order[slowest->state]) {
+            if (row != NULL && row_behind(row) > row_behind(slowest)) {
                 slowest = row;
             }
         }
@@ -88,7 +99,11 @@ static bool function_add(const struct instance *instance, cJSON *functions, cons
     const struct function_side *row = slowest_row(instance, function);
     cJSON *entry = cJSON_AddObjectToObject(functions, function->record.name);
     cJSON_AddNumberToObject(entry, "revision", (double)function->record.revision);
-    cJSON_AddStringToObject(entry, "state", function_state_name(row->state));
+    cJSON_AddStringToObject(entry, "state", row_fetching(row) ? "FETCHING" : function_state_name(row->state));
+    struct core_queue queue;
+    if (core_queue(instance->core, key_of_text(instance, bytes_of(function->row)), &queue)) {
+        cJSON_AddBoolToObject(entry, "takes", queue.takes);
+    }
     if (row->message[0] != '\0') {
         char text[200];
         functions_message(row, text, sizeof text);
@@ -120,6 +135,14 @@ static cJSON *registry_print(const struct instance *instance, bool *ret_again)
     cJSON_AddNumberToObject(json, "slots", (double)instance->config->service_slots);
     cJSON_AddNumberToObject(json, "running", view.running);
     cJSON_AddNumberToObject(json, "records", (double)instance->records_known);
+    if (instance->durability.storage[0] != '\0') {
+        cJSON *durability = cJSON_AddObjectToObject(json, "durability");
+        cJSON_AddStringToObject(durability, "storage", instance->durability.storage);
+        cJSON_AddNumberToObject(durability, "replicas", instance->durability.replicas);
+        int64_t sync_ms = instance->durability.sync_ns / 1000000;
+        cJSON_AddNumberToObject(durability, "syncMs", (double)sync_ms);
+        cJSON_AddBoolToObject(durability, "syncTold", instance->durability.sync_told);
+    }
     cJSON *languages = cJSON_AddArrayToObject(json, "languages");
     for (int language = 0; language < BUILD_LANGUAGE_COUNT; language++) {
         if (instance->serves[language]) {
@@ -129,29 +152,78 @@ static cJSON *registry_print(const struct instance *instance, bool *ret_again)
     cJSON *functions = cJSON_AddObjectToObject(json, "functions");
     for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
         const struct function_side *side = &instance->functions[i];
-        if (side->used && side->state != FUNCTION_RETIRING && !row_is_route(side->row)) {
+        if (side->used && !side->stray && side->state != FUNCTION_RETIRING && !row_is_route(side->row)) {
             *ret_again = function_add(instance, functions, side, outdated[i]) || *ret_again;
         }
     }
     return json;
 }
 
-static void registry_write(struct instance *instance)
+static char *registry_text(const struct instance *instance, bool *ret_again)
 {
-    char subject[160];
-    bool again;
-    cJSON *json = registry_print(instance, &again);
+    cJSON *json = registry_print(instance, ret_again);
     char *text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
+    return text;
+}
+
+char *registry_announcement(const struct instance *instance)
+{
+    bool again;
+    return registry_text(instance, &again);
+}
+
+enum broker_status registry_announce(struct broker *broker, const char *instance_name, const char *announcement,
+                                     struct broker_error *error)
+{
+    char key[80];
+    uint64_t revision;
+    snprintf(key, sizeof key, "state.%s", instance_name);
+    return broker_kv_put(broker, BROKER_BUCKET_INSTANCES, key, bytes_of(announcement), &revision, error);
+}
+
+/* A message of its record: the text, or, with a header, that it is deleted. */
+static void registry_publish(struct instance *instance, const struct bus_header *header, struct bytes body)
+{
+    char subject[160];
     snprintf(subject, sizeof subject, "$KV." BROKER_BUCKET_INSTANCES ".state.%s", instance->name);
-    struct bus_publish publish = { .subject = subject, .body = bytes_of(text == NULL ? "{}" : text) };
+    struct bus_publish publish = {
+        .subject = subject, .headers = header, .header_count = header != NULL, .body = body
+    };
+    bus_publish(instance->bus, &publish);
+}
+
+static void registry_write(struct instance *instance)
+{
+    bool again;
+    char *text = registry_text(instance, &again);
     if (text != NULL) {
-        bus_publish(instance->bus, &publish);
+        registry_publish(instance, NULL, bytes_of(text));
     }
     cJSON_free(text);
     if (again) {
         registry_changed(instance);
     }
+}
+
+static bool any_unconfirmed(const struct instance *instance)
+{
+    for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
+        const struct function_side *side = &instance->functions[i];
+        if (side->used && calls_unconfirmed(instance, side) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void registry_leave(struct instance *instance)
+{
+    if (any_unconfirmed(instance) || instance->registry_twin_ns != 0) {
+        return;
+    }
+    const struct bus_header deletion = { bytes_of("KV-Operation"), bytes_of("DEL") };
+    registry_publish(instance, &deletion, (struct bytes){ 0 });
 }
 
 bool registry_knows(struct bytes value, const struct record *record)
@@ -235,6 +307,9 @@ void registry_tick(struct instance *instance)
     uint64_t now = loop_now_ns();
     bool due = instance->registry_due_ns != 0 && instance->registry_due_ns <= now;
     bool again = now - instance->registry_told_ns >= AGAIN_NS;
+    if (instance->stopped) {
+        return;
+    }
     if (instance->link_fed && (due || again)) {
         instance->registry_told_ns = now;
         instance->registry_due_ns = 0;

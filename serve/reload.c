@@ -4,7 +4,7 @@
  *
  * The running configuration is one pointer, which jobs on the control thread read too: a reload swaps it, and what it
  * pointed to is freed once no job can hold it any more. Texts that need a restart stay those of the first one. */
-#include "serve/instance.h"
+#include "serve/jobs.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -54,6 +54,12 @@ struct settings reload_settings(const struct config *config)
         .retry_ns_max = (uint64_t)config->functions_retry_max_ns,
         .starts_max = 8,
         .jitter = jitters[config->functions_retry_jitter],
+        .lease_ns = SERVE_LEASE_NS,
+        .sweep_ns = (uint64_t)config->queue_sweep_ns,
+        .quarantine_crashes = (uint64_t)config->functions_quarantine_crashes,
+        .quarantine_window_ns = (uint64_t)config->functions_quarantine_window_ns,
+        .quarantine_ns_base = (uint64_t)config->functions_quarantine_base_ns,
+        .quarantine_ns_max = (uint64_t)config->functions_quarantine_max_ns,
     };
 }
 

@@ -104,7 +104,7 @@ static bool nothing_left(struct removal_job *job, struct broker *broker)
 {
     struct broker_consumer consumer;
     return broker_consumer_ensure(broker, job->record.language, job->record.name,
-                                  job->instance->config->queue_ack_wait_ns, CONSUMER_ACK_PENDING_MAX, &consumer,
+                                  job->instance->config->queue_ack_wait_ns, SERVE_ACK_PENDING_MAX, &consumer,
                                   &job->error) == BROKER_OK &&
            consumer.pending + consumer.ack_pending == 0;
 }

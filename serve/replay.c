@@ -5,6 +5,7 @@
 
 #include "adapters/journal/journal_reader.h"
 #include "serve/recorder.h"
+#include "serve/replay_pending.h"
 #include "serve/replay_story.h"
 
 #include <setjmp.h>
@@ -21,7 +22,8 @@ struct replay {
     struct core *core;
     struct limits limits;
     struct effects effects;
-    struct input input; /* of the step that is running */
+    struct replay_pending pending; /* only if somebody takes it */
+    struct input input;            /* of the step that is running */
     uint64_t run, step, story_from, begun_ns;
     bool loaded;  /* the core is one */
     bool stepped; /* effects are those of the step before */
@@ -96,7 +98,7 @@ static void tell_view(const struct replay *replay)
 static bool differs(struct replay *replay, const char *what, uint64_t step, uint64_t expected, uint64_t actual)
 {
     struct replay_report *report = replay->report;
-    if (expected == actual) {
+    if (expected == actual || (replay->options->effects_only && what[0] == 's')) {
         return false;
     }
     report->difference = (struct replay_difference){ step, expected, actual, what };
@@ -144,7 +146,12 @@ static bool step(struct replay *replay, const struct journal_record *record)
     if (telling(replay)) {
         tell_input(replay);
     }
+    replay_pending_input(&replay->pending, &replay->input);
     core_step(replay->core, &replay->input, &replay->effects);
+    if (replay->options->take != NULL && !replay_pending_effects(&replay->pending, &replay->effects)) {
+        end(replay, REPLAY_REFUSED, "out of memory");
+        return false;
+    }
     report->last = record->number;
     replay->stepped = true;
     if (telling(replay)) {
@@ -157,17 +164,22 @@ static bool step(struct replay *replay, const struct journal_record *record)
 static const char *setup_fault(const struct replay *replay, const struct journal_head *head,
                                struct recorder_setup *ret_setup)
 {
-    if (head->behaviour != CORE_BEHAVIOUR) {
+    bool effects_only = replay->options->effects_only;
+    if (head->behaviour != CORE_BEHAVIOUR && !effects_only) {
         return "recorded by a core of another behaviour version; use the program that recorded it";
     }
     if (head->setup_bytes != sizeof *ret_setup || head->body_bytes != sizeof(struct input)) {
         return "recorded by a core with other inputs; use the program that recorded it";
     }
     memcpy(ret_setup, head->setup, sizeof *ret_setup);
-    if (ret_setup->input_bytes != sizeof(struct input) || core_size(&ret_setup->limits) != head->snapshot_bytes) {
+    if (effects_only && head->first != 1) {
+        return "it does not begin with the service, so there is no empty core to begin with";
+    }
+    bool fits = effects_only || core_size(&ret_setup->limits) == head->snapshot_bytes;
+    if (ret_setup->input_bytes != sizeof(struct input) || !fits) {
         return "recorded by a core of another layout; use the program that recorded it";
     }
-    if (strcmp(head->build, recorder_build()) != 0 && !replay->options->any_build) {
+    if (strcmp(head->build, recorder_build()) != 0 && !replay->options->any_build && !effects_only) {
         return "recorded by a core of other sources; use the program that recorded it, or --any-build to find what "
                "differs";
     }
@@ -192,8 +204,11 @@ static bool core_load(struct replay *replay, const struct journal_reader *reader
         replay->limits = setup.limits;
         why = replay->core == NULL ? "out of memory" : NULL;
     }
-    if (why == NULL &&
-        core_restore(replay->core, &setup.limits, journal_reader_snapshot(reader), head->snapshot_bytes) == NULL) {
+    if (why == NULL && replay->options->effects_only) {
+        why = core_init(replay->core, &setup.limits, &setup.settings, head->seed) == NULL ? "its limits are refused"
+                                                                                          : NULL;
+    } else if (why == NULL && core_restore(replay->core, &setup.limits, journal_reader_snapshot(reader),
+                                           head->snapshot_bytes) == NULL) {
         why = "its snapshot is of another layout; use the program that recorded it";
     }
     if (why != NULL) {
@@ -348,6 +363,9 @@ void replay_run(const struct replay_options *options, struct replay_report *ret_
         if (options->story != NULL && replay->loaded) {
             tell_view(replay);
         }
+        if (options->take != NULL && replay->loaded) {
+            options->take(options->owner, replay->core, replay->pending.list, replay->pending.count);
+        }
     } else {
         replay_story_input(&replay->input, ret_report->input, sizeof ret_report->input);
         ret_report->difference.step = replay->step;
@@ -355,6 +373,7 @@ void replay_run(const struct replay_options *options, struct replay_report *ret_
     }
     replay_of_thread = NULL;
     journal_reader_free(replay->reader);
+    replay_pending_clear(&replay->pending);
     free(replay->entries);
     free(replay->core);
     free(replay);

@@ -9,14 +9,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct core;
+struct effect;
+
 enum { REPLAY_TEXT_BYTES = 1536, REPLAY_STORY_STEPS = 32 };
 
 struct replay_options {
-    const char *path; /* a journal's folder (its newest run is replayed) or one of its files */
-    uint64_t to;      /* the last step; 0: all */
-    bool any_build;   /* also inputs that a core of other sources saw, to find what differs */
+    const char *path;  /* a journal's folder (its newest run is replayed) or one of its files */
+    uint64_t to;       /* the last step; 0: all */
+    bool effects_only; /* of any behaviour version, from an empty core: states are not compared */
+    bool any_build;    /* also inputs that a core of other sources saw, to find what differs */
     /* Gets the story of the last REPLAY_STORY_STEPS steps and of the core after them, line by line; NULL: none. */
     void (*story)(void *owner, const char *line);
+    /* Gets the core as it is at the end, and what it has asked for and not been answered; NULL: nothing. */
+    void (*take)(void *owner, const struct core *core, const struct effect *pending, uint32_t pending_count);
     void *owner;
 };
 

@@ -111,6 +111,22 @@ static void input_worker(struct line *line, const struct input *input)
     }
 }
 
+static void input_policy(struct line *line, const struct input *input)
+{
+    add_key(line, "name", input->as.policy.name);
+    add_ms(line, "base", input->as.policy.retry_ns_base);
+    add_ms(line, "max", input->as.policy.retry_ns_max);
+    add_number(line, "jitter", input->as.policy.jitter);
+    add_number(line, "concurrency-min", input->as.policy.concurrency_min);
+    add_ms(line, "age-max", input->as.policy.age_ns_max);
+    add_number(line, "size-max", input->as.policy.size_max);
+    for (int cause = 1; cause < CAUSE_KEPT; cause++) {
+        if (input->as.policy.retries[cause] != UINT8_MAX) {
+            add(line, " %s %u", cause_text((enum cause)cause), input->as.policy.retries[cause]);
+        }
+    }
+}
+
 static void input_result(struct line *line, const struct input *input)
 {
     add_key(line, "request", input->as.result.request);
@@ -118,11 +134,29 @@ static void input_result(struct line *line, const struct input *input)
     add_number(line, "attempts", input->as.result.attempts);
 }
 
+static void input_queue(struct line *line, const struct input *input)
+{
+    add_key(line, "function", input->as.queue.function);
+    add_number(line, "messages", input->as.queue.messages);
+    add_number(line, "size-mean", input->as.queue.size_mean);
+    if (input->as.queue.oldest_ns != OLDEST_UNKNOWN) {
+        add_ms(line, "oldest", input->as.queue.oldest_ns);
+    }
+    if (input->as.queue.takers != TAKERS_UNKNOWN) {
+        add_number(line, "takers", input->as.queue.takers);
+    }
+}
+
 static void input_rest(struct line *line, const struct input *input)
 {
     switch (input->kind) {
     case INPUT_CLOCK:
         add(line, " offset %" PRId64 "..%" PRId64 " ns", input->as.clock.offset_ns_min, input->as.clock.offset_ns_max);
+        break;
+    case INPUT_WALKED:
+        add_key(line, "request", input->as.walked.request);
+        add_number(line, "sequence", input->as.walked.sequence);
+        add_number(line, "last", input->as.walked.last);
         break;
     case INPUT_FOUND:
         add_number(line, "sequence", input->as.found.sequence);
@@ -144,9 +178,17 @@ static void input_rest(struct line *line, const struct input *input)
         add_number(line, "revision", input->as.ledger.revision);
         add_number(line, "attempts", input->as.ledger.attempts);
         add_number(line, "starts", input->as.ledger.starts);
+        add(line, " last %s", cause_text((enum cause)input->as.ledger.last));
         break;
     case INPUT_CONSUMER_READY:
         add_number(line, "fresh-after", input->as.consumer.fresh_after);
+        break;
+    case INPUT_CHANGE:
+        add_number(line, "looked-for", input->as.change.looked_for);
+        break;
+    case INPUT_QUEUE:
+    case INPUT_STRAY:
+        input_queue(line, input);
         break;
     case INPUT_DRAIN:
         add_ms(line, "grace", input->as.drain.grace_ns);
@@ -165,8 +207,12 @@ static void input_own(struct line *line, const struct input *input)
     case INPUT_DELIVERY:
         input_delivery(line, input);
         break;
+    case INPUT_FUNCTION_POLICY:
+        input_policy(line, input);
+        break;
     case INPUT_FUNCTION_SET:
     case INPUT_FUNCTION_REMOVED:
+    case INPUT_RELEASE:
         input_function(line, input);
         break;
     case INPUT_WORKER_READY:
@@ -222,6 +268,9 @@ void replay_story_effect(const struct effect *effect, char *ret_text, size_t siz
     }
     if (effect->end != 0) {
         add(&line, " %s", end_name((enum end)effect->end));
+    }
+    if (effect->cause != 0) {
+        add(&line, " for %s", cause_text((enum cause)effect->cause));
     }
     add(&line, "%s", effect->create_only ? " create-only" : "");
 }

@@ -18,6 +18,7 @@ struct seen {
     int64_t started_unix_ms;
     uint32_t slots, running, functions, outdated;
     uint64_t revision;
+    struct durability durability;
 };
 
 struct rollout_job {
@@ -71,6 +72,15 @@ static void rollout_read(const struct rollout_job *job, const cJSON *functions, 
     snprintf(seen->rollout, sizeof seen->rollout, "%s", seen->revision < job->record.revision ? "unseen" : state);
 }
 
+static void durability_read(const cJSON *json, struct durability *durability)
+{
+    const cJSON *from = cJSON_GetObjectItemCaseSensitive(json, "durability");
+    text_read(from, "storage", durability->storage, sizeof durability->storage);
+    durability->replicas = (uint32_t)number_read(from, "replicas");
+    durability->sync_ns = (int64_t)(number_read(from, "syncMs") % (uint64_t)(INT64_MAX / 1000000)) * 1000000;
+    durability->sync_told = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(from, "syncTold"));
+}
+
 static void instance_entry(void *owner, const char *key, struct bytes value, uint64_t revision)
 {
     struct rollout_job *job = owner;
@@ -88,6 +98,7 @@ static void instance_entry(void *owner, const char *key, struct bytes value, uin
         seen->running = (uint32_t)number_read(json, "running");
         seen->functions = (uint32_t)cJSON_GetArraySize(functions);
         languages_read(json, seen);
+        durability_read(json, &seen->durability);
         rollout_read(job, functions, seen);
     }
     cJSON_Delete(json);
@@ -146,6 +157,14 @@ static void answer_rollout(struct rollout_job *job)
     free(list);
 }
 
+static struct rpc_durability durability_answer(const struct durability *durability)
+{
+    return (struct rpc_durability){ .storage = bytes_of(durability->storage),
+                                    .replicas = durability->replicas,
+                                    .sync_interval_ms = durability->sync_ns / 1000000,
+                                    .sync_told = durability->sync_told };
+}
+
 static void answer_instances(struct rollout_job *job)
 {
     struct rpc_instance *list = calloc(job->count + 1, sizeof *list);
@@ -164,7 +183,8 @@ static void answer_instances(struct rollout_job *job)
                                                                .language_count = seen->language_count,
                                                                .slots = seen->slots,
                                                                .running = seen->running,
-                                                               .functions = seen->functions };
+                                                               .functions = seen->functions,
+                                                               .durability = durability_answer(&seen->durability) };
     }
     rpc_server_answer(job->instance->rpc, &answer);
     free(languages);

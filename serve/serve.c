@@ -17,6 +17,7 @@ enum {
     EXIT_UNAVAILABLE = 69,
     EXIT_CONFIGURATION = 78,
     CLOCK_TICKS = 10,
+    HEALTH_TICKS = 5,
     TICK_NS = 1000000000,
     HOUSEKEEPING_NS = 50000000,
     CLOSING_GRACE_NS = 1000000000,
@@ -72,15 +73,17 @@ static void instance_tick(void *owner)
     instance->ticks++;
     loop_timer_arm(instance->tick, TICK_NS);
     if (!instance->link_fed) {
-        provision_start(instance);
         return;
     }
     instance_housekeeping(instance);
+    if (instance->ticks % HEALTH_TICKS == 0) {
+        lifecycle_health(instance);
+    }
     if (control_pending(instance->control) < 8) {
         jobs_records(instance, false);
+        queues_look(instance);
         if (instance->ticks % CLOCK_TICKS == 0) {
             provision_sample_clock(instance);
-            jobs_sweep(instance);
         }
     }
 }
@@ -145,6 +148,9 @@ static void core_stop(struct instance *instance)
     free(instance->pending_deliveries);
     free(instance->functions);
     free(instance->workers);
+    for (uint32_t row = 0; instance->ran != NULL && row < SERVE_DELIVERIES_MAX; row++) {
+        death_drop(&instance->ran[row].death);
+    }
     free(instance->ran);
     free(instance->waits);
     free(instance->core);
@@ -155,7 +161,7 @@ static bool loop_start(struct instance *instance)
     return loop_create(&instance->loop) == 0 &&
            loop_timer_create(instance->loop, instance_deadline, instance, &instance->deadline) == 0 &&
            loop_timer_create(instance->loop, instance_tick, instance, &instance->tick) == 0 &&
-           loop_timer_create(instance->loop, instance_provision_again, instance, &instance->provision_retry) == 0 &&
+           loop_timer_create(instance->loop, instance_provision_again, instance, &instance->provision_again) == 0 &&
            loop_timer_create(instance->loop, instance_housekeeping, instance, &instance->housekeeping) == 0 &&
            loop_wake_create(instance->loop, calls_receive, instance, &instance->rpc_wake) == 0 &&
            loop_wake_create(instance->loop, instance_signalled, instance, &instance->signal_wake) == 0 &&
@@ -200,12 +206,12 @@ static bool bus_start(struct instance *instance, char *ret_error, size_t error_s
                                                  .credentials_file = instance->config->nats_credentials,
                                                  .tls_ca_file = instance->config->nats_tls_ca,
                                                  .tls_certificate_file = instance->config->nats_tls_certificate,
-                                                 .tls_key_file = instance->config->nats_tls_key },
-                                   .retry_wait_ms = 100 };
+                                                 .tls_key_file = instance->config->nats_tls_key } };
     const char *error = "subjects refused";
     instance->bus = bus_create(instance->loop, &options, &instance_bus_callbacks, instance, &error);
     if (instance->bus == NULL || !bus_subscribe(instance->bus, answers, TAG_ANSWERS) ||
         !bus_subscribe(instance->bus, "function.cancel.*", TAG_CANCELS) ||
+        !bus_subscribe(instance->bus, "function.release.*", TAG_RELEASES) ||
         !bus_subscribe(instance->bus, "$KV." BROKER_BUCKET_CONFIG ".>", TAG_RECORDS)) {
         snprintf(ret_error, error_size, "nats: %s", error);
         return false;
@@ -215,6 +221,7 @@ static bool bus_start(struct instance *instance, char *ret_error, size_t error_s
 
 static bool plugins_start(struct instance *instance, char *ret_error, size_t error_size)
 {
+    instance->oom_kills_seen = death_oom_kills();
     struct plugin_host_options options = { .result_bytes_max = (uint32_t)instance->config->limits_result_bytes,
                                            .instance = instance->name };
     int error = plugin_host_create(instance->loop, instance->options->spawner, &options, workers_event, instance,
@@ -278,7 +285,7 @@ static void instance_stop(struct instance *instance)
     status_stop(instance);
     if (instance->loop != NULL) {
         loop_turn_remove(instance->loop, LOOP_TURN_DECIDE, instance_turn, instance);
-        struct loop_timer *const timers[] = { instance->deadline, instance->tick, instance->provision_retry,
+        struct loop_timer *const timers[] = { instance->deadline, instance->tick, instance->provision_again,
                                               instance->housekeeping };
         for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
             loop_timer_free(timers[i]);

@@ -1,5 +1,5 @@
 /* What others see of the instance: probes, metrics, health, and the ports file that tells that everything is ready. */
-#include "serve/instance.h"
+#include "serve/jobs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +28,13 @@ static bool check_draining(void *owner, const char **ret_reason)
     return !instance->draining;
 }
 
+static int64_t wall_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static void set_labelled(struct metrics *metrics, enum metric metric, const char *label, uint64_t value)
 {
     const char *const labels[] = { label };
@@ -42,7 +49,7 @@ static void metrics_functions(struct instance *instance)
             int64_t count = 0;
             for (uint32_t i = 0; i < SERVE_FUNCTIONS_MAX; i++) {
                 const struct function_side *side = &instance->functions[i];
-                count += side->used && side->state == state && strcmp(side->record.language, name) == 0;
+                count += side->used && !side->stray && side->state == state && strcmp(side->record.language, name) == 0;
             }
             const char *const labels[] = { name, "stateless", function_state_name(state) };
             metrics_set(metrics_series(instance->metrics, METRIC_STEAD_FUNCTIONS, labels), count);
@@ -69,10 +76,11 @@ static void metrics_refresh(struct instance *instance)
                      logs.written[level]);
     }
     metrics_set(metrics_plain(metrics, METRIC_STEAD_LOG_DROPPED_TOTAL), (int64_t)logs.dropped);
-    const char *const idle[] = { "all", "idle" }, *const busy[] = { "all", "busy" };
-    metrics_set(metrics_series(metrics, METRIC_STEAD_PLUGINS, idle), view.workers_idle);
-    metrics_set(metrics_series(metrics, METRIC_STEAD_PLUGINS, busy), (int64_t)view.workers - view.workers_idle);
+    metrics_set(metrics_plain(metrics, METRIC_STEAD_NATS_PULL_CREDITS), view.credits);
     metrics_functions(instance);
+    metrics_set(metrics_plain(metrics, METRIC_STEAD_SWEEPER), view.sweeps);
+    status_measure_queues(instance);
+    status_measure_traffic(instance);
     metrics_sample_process(metrics);
 }
 
@@ -102,9 +110,27 @@ void status_count_result(struct instance *instance, const struct effect *effect)
         side->ends[effect->end] = metrics_series(instance->metrics, METRIC_STEAD_FUNCTION_INVOCATIONS_TOTAL, labels);
     }
     metrics_add(side->ends[effect->end], 1);
+    side->ended_wall_ns = wall_ns();
+    side->ended++;
+    side->failed += effect->end != END_SUCCEEDED;
+    if (effect->end == END_DEAD_LETTERED) {
+        char group[SERVE_KEY_BYTES];
+        record_consumer(record, group);
+        const char *const dead[] = { group, reason_name((enum reason)effect->code) };
+        metrics_add(metrics_series(instance->metrics, METRIC_STEAD_QUEUE_DEAD_LETTERS_TOTAL, dead), 1);
+    }
     if (effect->end != END_SUCCEEDED) {
         const char *const error[] = { record->language, record->name, reason_name((enum reason)effect->code) };
         metrics_add(metrics_series(instance->metrics, METRIC_STEAD_FUNCTION_ERRORS_TOTAL, error), 1);
+    }
+}
+
+void status_count_cause(struct instance *instance, struct handle function, enum cause cause)
+{
+    const struct function_side *side = function_side(instance, function);
+    if (side != NULL) {
+        const char *const labels[] = { side->record.language, side->record.name, cause_text(cause) };
+        metrics_add(metrics_series(instance->metrics, METRIC_STEAD_FUNCTION_CAUSES_TOTAL, labels), 1);
     }
 }
 
@@ -164,7 +190,8 @@ bool status_start(struct instance *instance, char *ret_error, size_t error_size)
         snprintf(ret_error, error_size, "out of memory");
         return false;
     }
-    const char *const grpc[] = { "grpc" };
+    const char *const grpc[] = { "grpc" }, *const built[] = { STEAD_VERSION, __VERSION__ };
+    metrics_set(metrics_series(instance->metrics, METRIC_STEAD_BUILD_INFO, built), 1);
     status->grpc_calls = metrics_series(instance->metrics, METRIC_STEAD_REQUEST_DURATION_SECONDS, grpc);
     instance->http =
         http_server_start(instance->loop, instance->config->http_listen, status->routes, 3, ret_error, error_size);

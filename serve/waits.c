@@ -70,6 +70,7 @@ void wait_gone(struct instance *instance, uint64_t rpc_id)
 struct revert_job {
     struct instance *instance;
     struct change_wait wait;
+    bool replaced; /* the record names another version already */
 };
 
 /* The alias becomes what it was, nothing else changes. */
@@ -88,15 +89,19 @@ static void alias_revert(const struct change_wait *wait, struct record *record)
     record_place_alias(record, was != NULL ? was : &none);
 }
 
-static enum broker_status revert_once(const struct change_wait *wait, struct broker *broker)
+static enum broker_status revert_once(struct revert_job *job, struct broker *broker)
 {
+    const struct change_wait *wait = &job->wait;
     struct broker_error error;
     struct record record = wait->record;
     char key[SERVE_KEY_BYTES];
     enum broker_status status = record_read(broker, &record, &error);
-    if (status != BROKER_OK || record.closing != CLOSING_OPEN ||
-        record_route(record_alias(&record, wait->alias), wait->version) == NULL) {
+    if (status != BROKER_OK || record.closing != CLOSING_OPEN) {
         return status;
+    }
+    job->replaced = record_route(record_alias(&record, wait->alias), wait->version) == NULL;
+    if (job->replaced) {
+        return BROKER_OK;
     }
     if (wait->before.name[0] != '\0') {
         alias_revert(wait, &record);
@@ -115,7 +120,7 @@ static void revert_run(void *argument)
     struct broker *broker = jobs_broker(job->instance, &error);
     enum broker_status status = broker == NULL ? BROKER_UNREACHABLE : BROKER_CONFLICT;
     for (int tries = 0; status == BROKER_CONFLICT && tries < 3; tries++) {
-        status = revert_once(&job->wait, broker);
+        status = revert_once(job, broker);
     }
     if (status != BROKER_OK && status != BROKER_NOT_FOUND) {
         log_error("system.config", "a version that does not start could not be taken back; roll the function back",
@@ -124,11 +129,30 @@ static void revert_run(void *argument)
     }
 }
 
+/* What replaced it had this version before it, and may fail and be taken back to it. */
+static void wait_watch(struct instance *instance, const struct change_wait *wait)
+{
+    for (uint32_t i = 0; i < SERVE_WAITS_MAX; i++) {
+        struct change_wait *place = &instance->waits[i];
+        if (!place->used) {
+            *place = *wait;
+            place->silent = true;
+            place->replaced_ns = loop_now_ns();
+            return;
+        }
+    }
+}
+
 static void revert_done(void *argument, bool cancelled)
 {
     struct revert_job *job = argument;
+    struct instance *instance = job->instance;
     if (!cancelled) {
-        jobs_records(job->instance, false);
+        jobs_records(instance, false);
+    }
+    if (!cancelled && job->replaced) {
+        wait_watch(instance, &job->wait);
+        wait_check(instance);
     }
     free(job);
 }
@@ -137,7 +161,7 @@ static void wait_revert(struct instance *instance, const struct change_wait *wai
 {
     struct revert_job *job = malloc(sizeof *job);
     if (job != NULL) {
-        *job = (struct revert_job){ instance, *wait };
+        *job = (struct revert_job){ .instance = instance, .wait = *wait };
         if (!control_submit(instance->control, revert_run, revert_done, job)) {
             free(job);
         }

@@ -87,11 +87,18 @@ void workers_perform_execute(struct instance *instance, const struct effect *eff
     side->since_ns = side->calls == 0 ? loop_now_ns() : side->since_ns;
     side->calls++;
     lifecycle_worker(instance, side, PHASE_ACTIVE);
-    memcpy(instance->ran[handle_index(effect->other)], side->version, SERVE_VERSION_BYTES);
+    struct ran *ran = &instance->ran[handle_index(effect->other)];
+    death_drop(&ran->death);
+    ran->worker = effect->about.bits;
+    memcpy(ran->version, side->version, sizeof ran->version);
     event_buffer_attribute_text(&control, ":request-id", request_id);
     event_buffer_attribute_text(&control, ":function", function);
     event_buffer_attribute_u64(&control, ":attempt", effect->count);
     event_buffer_attribute_u64(&control, ":budget-ms", effect->amount / 1000000);
+    uint64_t stored_wall_ns = 0;
+    if (effect->count == 1 && event_find_u64(message.control, ":stored", &stored_wall_ns)) {
+        status_measure_wait(instance, side, (int64_t)stored_wall_ns);
+    }
     plugin_execute(instance->plugins, effect->about.bits, effect->stream, (struct bytes){ control.at, control.length },
                    message.event);
     event_buffer_free(&control);
@@ -157,10 +164,14 @@ static const char *worker_name(const struct instance *instance, uint32_t worker)
 
 static void worker_exited(struct instance *instance, const struct plugin_event *event)
 {
-    bool clean = event->exit_status == 0 && event->start_error == 0;
+    bool clean = event->exit_status == 0 && event->exit_signal == 0 && event->start_error == 0;
     struct worker_side *side = &instance->workers[handle_index((struct handle){ event->worker }) % SERVE_WORKERS_MAX];
-    if (!clean && side->used && side->handle.bits == event->worker) {
-        struct function_side *function = &instance->functions[side->function];
+    bool known = side->used && side->handle.bits == event->worker;
+    struct function_side *function = known ? &instance->functions[side->function] : NULL;
+    if (known && (!clean || side->calls > 0)) {
+        death_note(instance, event, function);
+    }
+    if (known && !clean) {
         size_t length =
             event->text.length < sizeof function->message ? event->text.length : sizeof function->message - 1;
         memcpy(function->message, event->text.length > 0 ? (const char *)event->text.at : "", length);
@@ -170,8 +181,11 @@ static void worker_exited(struct instance *instance, const struct plugin_event *
                  LOG_TEXT("start_error", event->start_error == 0 ? "" : strerror(event->start_error)),
                  LOG_BYTES("stderr", event->text));
     }
-    worker_failed(instance, (struct handle){ event->worker },
-                  event->start_error != 0 ? REASON_PLUGIN_NOT_STARTED : REASON_PLUGIN_CRASHED);
+    enum reason reason = death_reason(event, known ? function->record.memory_bytes : 0, &instance->oom_kills_seen);
+    if (known && !clean) {
+        status_count_death(instance, function, reason);
+    }
+    worker_failed(instance, (struct handle){ event->worker }, reason);
 }
 
 /* The fields that a function gave to its log line, as name=value, cut to fit. */

@@ -1,6 +1,7 @@
 /* Clients. They come in an open loop, whatever the system's state, at any node that is up; some come back with an
  * id that they used before, some of those with another input; some leave; some have no patience; some go past our
  * doors and publish to the stream themselves, not always sense. Who is refused tells the others to wait a little. */
+#include "sim/history.h"
 #include "sim/world.h"
 
 enum { RECENT = 64, REFUSED_PAUSE = 20 };
@@ -22,7 +23,10 @@ static uint32_t request_new(struct world *world)
     world->requests[request] = (struct request){ .key = { request, draw_mix(random) | 1 } };
     world->requests[request].function = (uint32_t)draw_below(random, world->choices.functions);
     world->requests[request].digest = digest_of(request, false);
-    world->report->faults[FAULT_ALIAS] += request_alias(world, request) != ALIAS_LIVE;
+    uint64_t named = world->choices.fault[FAULT_ALIAS];
+    bool other = named != 0 && world_draw_below(world, 1000000, request, PURPOSE_ALIAS, 0) < named;
+    world->requests[request].alias = other ? 1 : ALIAS_LIVE;
+    world->report->faults[FAULT_ALIAS] += other;
     return request;
 }
 
@@ -46,14 +50,16 @@ static void raw_publish(struct world *world, uint32_t request, const struct entr
     struct content content = { .kind = CONTENT_MESSAGE, .request = request, .function = wanted->function };
     content.digest = digest_of(request, entry->number[CALL_OTHER] != 0);
     content.has_id = entry->number[CALL_UNNAMED] == 0;
+    content.misleads = entry->number[CALL_MISLEADS] != 0;
     content.budget_ns = entry->number[CALL_BUDGET_NS];
     if (entry->number[CALL_INVALID] != 0) {
         content.invalid = entry->number[CALL_INVALID] == 1 ? REASON_INVALID_EVENT : REASON_EVENT_TOO_LARGE;
     }
-    if (world->broker_up_ns > world->now) {
+    if (world->broker_up_ns > world->now || cluster_asked(world, GROUP_REQUESTS) != CLUSTER_SERVES) {
         return;
     }
     struct jet_ack ack = jet_publish(&world->jet, world->now, broker_wall(world), &content);
+    history_published(world, &content, ack.code == 0);
     if (ack.code == 0 && !world->requests[request].accepted) {
         world->requests[request].accepted = true;
         world->requests_accepted++;
@@ -118,12 +124,14 @@ static void call_post(struct world *world, uint32_t index, uint32_t request, con
     if (publishes(kind)) {
         call->digest = digest_of(request, entry->number[CALL_OTHER] != 0);
         input.as.call.digest = call->digest;
-        input.as.call.alias = request_alias(world, request);
+        input.as.call.size = 1;
+        input.as.call.alias = world->requests[request].alias;
         bool strange = entry->number[CALL_STRANGE] != 0;
         input.as.call.function = strange ? version_key(FUNCTIONS_MAX + 1, 1) : world->functions[call->function].name;
         content = (struct content){ .kind = CONTENT_REQUEST, .request = request, .function = call->function };
         content.digest = call->digest;
     }
+    history_called(world, number, entry->number[CALL_BUDGET_NS]);
     if (entry->number[CALL_LEAVES_NS] != 0) {
         world_post(world, world->now + entry->number[CALL_LEAVES_NS] - 1, EVENT_CANCEL)->number = number;
     }
@@ -223,6 +231,7 @@ void client_cancel(struct world *world, uint32_t number)
         return;
     }
     call->state = CALLER_CANCELLED;
+    history_left(world, number);
     world->calls_open--;
     struct input input = { .kind = INPUT_CALL_CANCELLED, .about = call->handle };
     node_step(world, call->node, &input, NULL);
@@ -236,9 +245,11 @@ void client_learn(struct world *world, uint32_t index, const struct effect *effe
 
 void client_reply(struct world *world, uint32_t index, const struct effect *effect)
 {
-    (void)index;
     struct call *call = &world->calls[effect->reference - 1];
     call->replies++;
+    if (call->state != CALLER_CANCELLED) {
+        history_replied(world, index, effect);
+    }
     if (call->state == CALLER_OPEN) {
         call->state = CALLER_REPLIED;
         world->calls_open--;
@@ -251,10 +262,14 @@ void client_reply(struct world *world, uint32_t index, const struct effect *effe
 
 void client_node_gone(struct world *world, uint32_t index)
 {
-    for (uint32_t number = 0; number < world->calls_count; number++) {
+    while (world->calls_settled < world->calls_count && world->calls[world->calls_settled].state != CALLER_OPEN) {
+        world->calls_settled++;
+    }
+    for (uint32_t number = world->calls_settled; number < world->calls_count; number++) {
         struct call *call = &world->calls[number];
         if (call->state == CALLER_OPEN && call->node == index) {
             call->state = CALLER_CRASHED;
+            history_left(world, number);
             world->calls_open--;
         }
     }

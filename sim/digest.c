@@ -14,6 +14,26 @@ static void hash_key(struct world *world, struct key key)
     world_hash(world, key.lo);
 }
 
+static void hash_causes(struct world *world, uint8_t cause, const uint8_t counts[CAUSE_KEPT])
+{
+    uint64_t sum = cause;
+    for (uint32_t at = 0; at < CAUSE_KEPT; at++) {
+        sum = sum * 257 + counts[at];
+    }
+    world_hash(world, sum);
+}
+
+static void hash_policy(struct world *world, const struct input *input)
+{
+    hash_key(world, input->as.policy.name);
+    world_hash(world, input->as.policy.retry_ns_base);
+    world_hash(world, input->as.policy.retry_ns_max);
+    hash_causes(world, input->as.policy.jitter, input->as.policy.retries);
+    world_hash(world, input->as.policy.concurrency_min);
+    world_hash(world, input->as.policy.age_ns_max);
+    world_hash(world, input->as.policy.size_max);
+}
+
 static void hash_delivery(struct world *world, const struct input *input)
 {
     hash_key(world, input->as.delivery.request);
@@ -35,18 +55,80 @@ static void hash_function(struct world *world, const struct input *input)
                           input->as.function.workers_max);
 }
 
+static void hash_worker(struct world *world, const struct input *input)
+{
+    world_hash(world, input->as.worker.after_ns);
+    world_hash(world, (uint64_t)input->as.worker.stream << 32 | (uint64_t)input->as.worker.concurrency << 16 |
+                          input->as.worker.class);
+}
+
+static void hash_clock(struct world *world, const struct input *input)
+{
+    world_hash(world, (uint64_t)input->as.clock.offset_ns_min);
+    world_hash(world, (uint64_t)input->as.clock.offset_ns_max);
+}
+
+static void hash_walked(struct world *world, const struct input *input)
+{
+    hash_key(world, input->as.walked.request);
+    hash_key(world, input->as.walked.function);
+    world_hash(world, input->as.walked.sequence);
+    world_hash(world, input->as.walked.last);
+}
+
+static void hash_sweep(struct world *world, const struct input *input)
+{
+    if (input->kind == INPUT_LEASE || input->kind == INPUT_CHANGE) {
+        bool lease = input->kind == INPUT_LEASE;
+        world_hash(world, lease ? input->as.lease.revision : input->as.change.looked_for);
+        return;
+    }
+    if (input->kind == INPUT_WALKED) {
+        hash_walked(world, input);
+        return;
+    }
+    if (input->kind == INPUT_DRAIN) {
+        world_hash(world, input->as.drain.grace_ns);
+        return;
+    }
+    hash_key(world, input->as.queue.function);
+    world_hash(world, (uint64_t)input->as.queue.messages << 32 | input->as.queue.takers);
+    world_hash(world, input->as.queue.oldest_ns);
+    world_hash(world, input->as.queue.size_mean);
+}
+
+static void hash_consumer(struct world *world, const struct input *input)
+{
+    world_hash(world, input->as.consumer.fresh_after);
+    world_hash(world, input->as.consumer.first);
+    world_hash(world, (uint64_t)input->as.consumer.messages_min << 32 | input->as.consumer.waiting);
+    world_hash(world, input->as.consumer.ack_pending);
+}
+
+static void hash_ledger(struct world *world, const struct input *input)
+{
+    world_hash(world, input->as.ledger.revision);
+    world_hash(world, input->as.ledger.nonce);
+    world_hash(world, (uint64_t)input->as.ledger.attempts << 32 | input->as.ledger.starts);
+    hash_causes(world, input->as.ledger.last, input->as.ledger.causes.count);
+}
+
+static void hash_call(struct world *world, const struct input *input)
+{
+    hash_key(world, input->as.call.request);
+    world_hash(world, input->as.call.digest);
+    world_hash(world, input->as.call.budget_ns);
+    world_hash(world, (uint64_t)input->as.call.kind << 8 | input->as.call.alias);
+}
+
 static void hash_fields(struct world *world, const struct input *input)
 {
     switch ((enum input_kind)input->kind) {
     case INPUT_CLOCK:
-        world_hash(world, (uint64_t)input->as.clock.offset_ns_min);
-        world_hash(world, (uint64_t)input->as.clock.offset_ns_max);
+        hash_clock(world, input);
         return;
     case INPUT_CALL:
-        hash_key(world, input->as.call.request);
-        world_hash(world, input->as.call.digest);
-        world_hash(world, input->as.call.budget_ns);
-        world_hash(world, (uint64_t)input->as.call.kind << 8 | input->as.call.alias);
+        hash_call(world, input);
         return;
     case INPUT_FOUND:
         world_hash(world, input->as.found.sequence);
@@ -73,30 +155,36 @@ static void hash_fields(struct world *world, const struct input *input)
         world_hash(world, input->as.result.digest);
         world_hash(world, (uint64_t)input->as.result.attempts << 16 | (uint64_t)input->as.result.end << 8 |
                               input->as.result.reason);
+        hash_causes(world, input->as.result.cause, input->as.result.causes.count);
         return;
     case INPUT_LEDGER:
-        world_hash(world, input->as.ledger.revision);
-        world_hash(world, input->as.ledger.nonce);
-        world_hash(world, (uint64_t)input->as.ledger.attempts << 32 | input->as.ledger.starts);
+        hash_ledger(world, input);
         return;
     case INPUT_FUNCTION_SET:
         hash_function(world, input);
         return;
+    case INPUT_QUEUE:
+    case INPUT_STRAY:
+    case INPUT_LEASE:
+    case INPUT_CHANGE:
+    case INPUT_WALKED:
+    case INPUT_DRAIN:
+        hash_sweep(world, input);
+        return;
+    case INPUT_FUNCTION_POLICY:
+        hash_policy(world, input);
+        return;
     case INPUT_FUNCTION_REMOVED:
+    case INPUT_RELEASE:
         hash_key(world, input->as.function.name);
         return;
     case INPUT_CONSUMER_READY:
-        world_hash(world, input->as.consumer.fresh_after);
+        hash_consumer(world, input);
         return;
     case INPUT_WORKER_READY:
     case INPUT_WORKER_RESULT:
     case INPUT_WORKER_ERROR:
-        world_hash(world, input->as.worker.after_ns);
-        world_hash(world, (uint64_t)input->as.worker.stream << 32 | (uint64_t)input->as.worker.concurrency << 16 |
-                              input->as.worker.class);
-        return;
-    case INPUT_DRAIN:
-        world_hash(world, input->as.drain.grace_ns);
+        hash_worker(world, input);
         return;
     default:
         return;
@@ -126,17 +214,24 @@ void digest_effect(struct world *world, uint32_t index, const struct effect *eff
         effect->amount,
         effect->key.hi,
         effect->key.lo,
-        (uint64_t)effect->blob.slot << 32 | effect->blob.length,
-        (uint64_t)effect->second.slot << 32 | effect->second.length,
+        (uint64_t)effect->blob.slot << 32 | effect->second.slot, /* lengths are judged, and mean nothing (S21) */
         (uint64_t)effect->about.bits << 32 | effect->other.bits,
         (uint64_t)effect->epoch << 32 | effect->count,
-        effect->starts,
+        (uint64_t)effect->cause << 32 | effect->starts,
     };
-    uint64_t sum = 0;
+    /* A sum of products with another odd factor each: they don't wait for one another. */
+    uint64_t sum = 0, factor = UINT64_C(0x9e3779b97f4a7c15);
     for (uint32_t at = 0; at < sizeof(words) / sizeof(words[0]); at++) {
-        sum = (sum ^ words[at]) * UINT64_C(0x9e3779b97f4a7c15);
-        sum ^= sum >> 29;
+        sum += words[at] * factor;
+        factor *= UINT64_C(0xd1342543de82ef95);
     }
+    uint64_t power = 1, counts = 0;
+    for (uint32_t at = CAUSE_KEPT; at > 0; at--) {
+        counts += effect->causes.count[at - 1] * power;
+        power *= 257;
+    }
+    sum = sum * power + counts;
+    sum ^= sum >> 29;
     world_hash(world, sum);
     effects_hash(world, sum);
 }

@@ -36,6 +36,7 @@ void fair_delivered(struct world *world, uint32_t function, uint32_t taken)
 {
     struct fair *fair = &world->fair[function];
     uint32_t least = UINT32_MAX, most = 0;
+    fair->idle_ns[taken] = 0; /* It had asked, whatever each heartbeat may have missed. */
     if (!world->choices.calm) {
         return;
     }

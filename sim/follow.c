@@ -81,7 +81,7 @@ static bool of_client(enum sim_fault fault)
 bool follow_strikes(struct world *world, enum sim_fault fault, uint64_t entity, bool drawn)
 {
     struct follow *follow = &world->follow;
-    if ((world->options.record == NULL && world->options.schedule == NULL) || of_client(fault)) {
+    if (of_client(fault)) {
         return drawn;
     }
     struct occasion counter = { .fault = (uint32_t)fault, .entity = entity };
@@ -224,8 +224,7 @@ void follow_healed(struct world *world)
 bool follow_over(const struct world *world)
 {
     const struct schedule *schedule = world->options.schedule;
-    return schedule != NULL && schedule->heal_ns != 0 && world->kernel.count > 0 &&
-           world->kernel.heap[0].at > schedule->heal_ns;
+    return schedule != NULL && schedule->heal_ns != 0 && kernel_next_at(&world->kernel) > schedule->heal_ns;
 }
 
 void follow_free(struct world *world)

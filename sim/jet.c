@@ -6,196 +6,122 @@
 #include <string.h>
 
 #include "core/draw.h"
+#include "sim/jet_list.h"
 
-enum { PURPOSE_LATE = DRAW_USER + 50, PURPOSE_STRAY_ACK };
+enum { PURPOSE_LATE = DRAW_USER + 50 };
 
 const struct message *jet_message(const struct jet *jet, uint64_t sequence)
 {
     return sequence == 0 || sequence > jet->last_sequence ? NULL : &jet->messages[sequence - 1];
 }
 
-static struct message *message_at(struct jet *jet, uint64_t sequence)
-{
-    return sequence == 0 || sequence > jet->last_sequence ? NULL : &jet->messages[sequence - 1];
-}
-
-static struct jet_consumer *consumer_of(struct jet *jet, const struct message *message)
-{
-    return &jet->consumers[message->content.function];
-}
-
-/* -- lists of messages -- */
-
-static void list_append(struct jet *jet, struct jet_list *list, struct message *message)
-{
-    message->next = 0;
-    if (list->tail != 0) {
-        jet->messages[list->tail - 1].next = (uint32_t)message->sequence;
-    } else {
-        list->head = (uint32_t)message->sequence;
-    }
-    list->tail = (uint32_t)message->sequence;
-}
-
-static struct message *list_take(struct jet *jet, struct jet_list *list)
-{
-    struct message *message = &jet->messages[list->head - 1];
-    list->head = message->next;
-    if (list->head == 0) {
-        list->tail = 0;
-    }
-    return message;
-}
-
-static void list_remove(struct jet *jet, struct jet_list *list, struct message *message)
-{
-    uint32_t before = 0, at = list->head;
-    while (at != 0 && at != message->sequence) {
-        before = at;
-        at = jet->messages[at - 1].next;
-    }
-    if (at == 0) {
-        return;
-    }
-    if (before == 0) {
-        list->head = message->next;
-    } else {
-        jet->messages[before - 1].next = message->next;
-    }
-    if (list->tail == at) {
-        list->tail = before;
-    }
-}
-
-/* -- pulls -- */
-
-static struct pull *pull_take(struct jet *jet, struct jet_consumer *consumer)
-{
-    struct pull *pull = &jet->pulls[consumer->pulls.head - 1];
-    consumer->pulls.head = pull->next;
-    if (consumer->pulls.head == 0) {
-        consumer->pulls.tail = 0;
-    }
-    return pull;
-}
-
-static void pull_append(struct jet *jet, struct jet_consumer *consumer, struct pull *pull)
-{
-    uint32_t name = (uint32_t)(pull - jet->pulls) + 1;
-    pull->next = 0;
-    if (consumer->pulls.tail != 0) {
-        jet->pulls[consumer->pulls.tail - 1].next = name;
-    } else {
-        consumer->pulls.head = name;
-    }
-    consumer->pulls.tail = name;
-}
-
-static void pull_release(struct jet *jet, struct pull *pull)
-{
-    pull->used = false;
-    pull->stamp++;
-    pull->next = jet->pull_free;
-    jet->pull_free = (uint32_t)(pull - jet->pulls) + 1;
-}
-
-/* Takes those pulls out that `connection` made (0: all) or, if `number` is not 0, that one; `code` 0 ends them
- * silently. */
-static void pulls_end(struct jet *jet, struct jet_consumer *consumer, uint32_t connection, uint32_t number,
-                      uint16_t code)
-{
-    struct jet_list all = consumer->pulls;
-    consumer->pulls = (struct jet_list){ 0, 0 };
-    while (all.head != 0) {
-        struct pull *pull = &jet->pulls[all.head - 1];
-        uint32_t name = all.head;
-        all.head = pull->next;
-        if ((connection != 0 && pull->connection != connection) || (number != 0 && name != number)) {
-            pull_append(jet, consumer, pull);
-            continue;
-        }
-        if (code != 0) {
-            jet->hooks.ended(jet->hooks.owner, pull, code);
-        }
-        pull_release(jet, pull);
-    }
-}
-
 /* -- delivery -- */
 
-static void message_arm(struct jet *jet, struct message *message, uint64_t due_ns)
+void jet_message_arm(struct jet *jet, struct message *message, uint64_t due_ns)
 {
     /* Redelivery was seen 0.2 to 4 ms after it was due. */
-    uint64_t late = draw_below(draw(jet->settings.seed, message->sequence, PURPOSE_LATE, message->stamp), 5000000);
-    message->due_ns = due_ns + late;
+    enum { LATE_NS_MAX = 5000000 };
+    uint64_t late = draw_below(draw(jet->settings.seed, message->sequence, PURPOSE_LATE, message->stamp), LATE_NS_MAX);
+    message->due_ns = due_ns + jet_delay(jet, LATE_NS_MAX, late);
     message->stamp++;
     jet->hooks.arm(jet->hooks.owner, message->due_ns, JET_TIMER_MESSAGE, (uint32_t)message->sequence, message->stamp);
 }
 
 static void message_deliver(struct jet *jet, uint64_t now_ns, struct message *message, struct pull *pull)
 {
+    bool again = message->state == MESSAGE_NEW && message->redone; /* it says 1, and its count goes on */
+    uint32_t delivered = again ? message->delivered : message->delivered + 1;
+    message->redone = message->redone && !again;
     message->state = MESSAGE_PENDING;
-    message->delivered++;
+    message->delivered = again ? 1 : delivered;
     message->delivered_ns = now_ns;
     jet->redeliveries += message->delivered > 1;
-    message_arm(jet, message, now_ns + jet->settings.ack_wait_ns);
+    jet_message_arm(jet, message, now_ns + jet->settings.ack_wait_ns);
     jet->hooks.deliver(jet->hooks.owner, pull, message);
+    message->delivered = delivered;
+    if (message->redone) {
+        jet_renew(jet, message);
+    }
 }
 
 /* The redelivery queue goes first and ignores max_ack_pending; only first deliveries stall. */
 static struct message *consumer_next(struct jet *jet, struct jet_consumer *consumer)
 {
-    if (consumer->due.head != 0) {
-        return list_take(jet, &consumer->due);
+    bool stalled = consumer->pending >= jet->settings.ack_pending_max;
+    bool wait = (JET_BUG(jet, 3) && consumer->fresh.head != 0 && !stalled) || (JET_BUG(jet, 4) && stalled);
+    if (consumer->due.head != 0 && !wait) {
+        return jet_list_take(jet, &consumer->due);
     }
-    if (consumer->fresh.head == 0 || consumer->pending >= jet->settings.ack_pending_max) {
+    if (consumer->fresh.head == 0 || stalled) {
+        consumer->next = stalled ? consumer->next : jet->last_sequence + 1;
         return NULL;
     }
-    consumer->pending++;
-    return list_take(jet, &consumer->fresh);
+    struct message *message = jet_list_take(jet, &consumer->fresh);
+    consumer->pending += !message->redone;
+    consumer->next = message->sequence + 1;
+    return message;
 }
 
-static void consumer_serve(struct jet *jet, uint64_t now_ns, struct jet_consumer *consumer)
+void jet_serve(struct jet *jet, uint64_t now_ns, struct jet_consumer *consumer)
 {
-    while (consumer->exists && consumer->pulls.head != 0) {
+    if (jet_goes_astray(jet, consumer)) {
+        struct message *taken = jet_redo(jet, consumer);
+        jet_message_arm(jet, taken, now_ns + jet->settings.ack_wait_ns);
+    }
+    while (consumer->exists && !consumer->away && consumer->pulls.head != 0) {
         struct message *message = consumer_next(jet, consumer);
         if (message == NULL) {
             return;
         }
-        struct pull *pull = pull_take(jet, consumer);
+        struct pull *pull = jet_pull_take(jet, consumer);
         pull->remaining--;
         message_deliver(jet, now_ns, message, pull);
         if (pull->remaining > 0) {
-            pull_append(jet, consumer, pull); /* round robin, one message each */
+            jet_pull_append(jet, consumer, pull); /* round robin, one message each */
         } else {
-            pull_release(jet, pull);
+            jet_pull_release(jet, pull);
         }
     }
 }
 
 /* -- what clients do -- */
 
-bool jet_has_room(const struct jet *jet)
-{
-    return jet->last_sequence + 1 < jet->settings.history_max;
-}
-
 /* The window counts from the first store; a duplicate does not extend it, and is answered with the first sequence. */
 static bool jet_knows(const struct jet *jet, uint64_t now_ns, uint32_t request)
 {
-    return jet->known_sequence[request] != 0 && now_ns - jet->known_ns[request] < jet->settings.dedup_ns;
+    uint64_t sequence = jet->known_sequence[request];
+    bool gone = JET_BUG(jet, 5) && sequence != 0 && jet->messages[sequence - 1].state == MESSAGE_GONE;
+    return sequence != 0 && !gone && now_ns - jet->known_ns[request] < jet->settings.dedup_ns;
 }
 
+/* With headers and all; from 200 bytes to 4 KiB, by what the message is. */
+uint64_t content_bytes(const struct content *content)
+{
+    return 200 + content->digest % 3896;
+}
+
+/* A known id is recognised before the limits are looked at. */
 struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, const struct content *content)
 {
     uint32_t request = content->request;
+    if (content->has_id && jet->ids_stale) {
+        jet_forget_ids(jet);
+    }
     if (content->has_id && jet_knows(jet, now_ns, request)) {
         return (struct jet_ack){ 0, true, jet->known_sequence[request] };
     }
-    if (jet->messages_live >= jet->settings.messages_max || !jet_has_room(jet)) {
+    uint64_t bytes = content_bytes(content);
+    bool full = jet->messages_live >= jet->settings.messages_max + JET_BUG(jet, 7) ||
+                jet->full_until_ns[JET_REQUESTS] > now_ns ||
+                (jet->settings.bytes_max != 0 && jet->bytes_live + bytes > jet->settings.bytes_max);
+    if (full || jet->last_sequence + 1 >= jet->settings.history_max) {
         return (struct jet_ack){ JET_FULL, false, 0 };
     }
     struct message *message = &jet->messages[jet->last_sequence++];
+    if (jet->last_sequence > jet->messages_used) { /* not given out again after a power loss */
+        *message = (struct message){ 0 };
+        jet->messages_used = jet->last_sequence;
+    }
     message->content = *content;
     message->content.kind = CONTENT_MESSAGE;
     message->sequence = message->content.sequence = jet->last_sequence;
@@ -203,96 +129,25 @@ struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, co
     message->stored_wall_ns = wall_ns;
     message->state = MESSAGE_NEW;
     jet->messages_live++;
+    jet->live[content->function]++;
+    jet->bytes_live += bytes;
     message->earlier = jet->latest[request];
     jet->latest[request] = (uint32_t)message->sequence;
+    jet_book(jet, request, 1);
     if (content->has_id) {
         jet->known_ns[request] = now_ns;
         jet->known_sequence[request] = message->sequence;
     }
-    list_append(jet, &consumer_of(jet, message)->fresh, message);
-    consumer_serve(jet, now_ns, consumer_of(jet, message));
+    jet_list_append(jet, &jet_consumer_of(jet, message)->fresh, message);
+    jet_serve(jet, now_ns, jet_consumer_of(jet, message));
     return (struct jet_ack){ 0, false, message->sequence };
-}
-
-/* Gone from the stream, and from its consumer's memory. */
-static void message_remove(struct jet *jet, uint64_t now_ns, struct message *message)
-{
-    struct jet_consumer *consumer = consumer_of(jet, message);
-    if (message->state == MESSAGE_NEW) {
-        list_remove(jet, &consumer->fresh, message);
-    } else {
-        if (message->state == MESSAGE_DUE) {
-            list_remove(jet, &consumer->due, message);
-        }
-        consumer->pending--;
-    }
-    message->state = MESSAGE_GONE;
-    message->acked_ns = now_ns;
-    message->stamp++;
-    jet->messages_live--;
-    consumer_serve(jet, now_ns, consumer);
-}
-
-bool jet_remove(struct jet *jet, uint64_t now_ns, uint64_t sequence)
-{
-    struct message *message = message_at(jet, sequence);
-    if (message == NULL || message->state == MESSAGE_GONE) {
-        return false;
-    }
-    message_remove(jet, now_ns, message);
-    return true;
-}
-
-/* Tokens are not fenced: an ack of any earlier delivery, on any connection, removes the message; also while it
- * waits in the redelivery queue. For a message that this consumer has not delivered (it was made anew, or forgot),
- * servers differ; either may happen. */
-void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
-{
-    struct message *message = message_at(jet, sequence);
-    if (message == NULL || message->state == MESSAGE_GONE) {
-        return;
-    }
-    struct jet_consumer *consumer = consumer_of(jet, message);
-    if (!consumer->exists) {
-        return; /* nobody answers */
-    }
-    if (message->state == MESSAGE_NEW && (draw(jet->settings.seed, sequence, PURPOSE_STRAY_ACK, message->stamp) & 1)) {
-        return;
-    }
-    message_remove(jet, now_ns, message);
-}
-
-/* Restarts the whole ack wait, also on the token of an older delivery. */
-void jet_progress(struct jet *jet, uint64_t now_ns, uint64_t sequence)
-{
-    struct message *message = message_at(jet, sequence);
-    if (message != NULL && message->state == MESSAGE_PENDING && consumer_of(jet, message)->exists) {
-        message_arm(jet, message, now_ns + jet->settings.ack_wait_ns);
-    }
-}
-
-/* Due after `delay_ns`, whether that is shorter or longer than the ack wait; meanwhile it counts as pending. */
-void jet_hand_back(struct jet *jet, uint64_t now_ns, uint64_t sequence, uint64_t delay_ns)
-{
-    struct message *message = message_at(jet, sequence);
-    if (message == NULL || message->state != MESSAGE_PENDING || !consumer_of(jet, message)->exists) {
-        return;
-    }
-    if (delay_ns > 0) {
-        message_arm(jet, message, now_ns + delay_ns);
-        return;
-    }
-    message->state = MESSAGE_DUE;
-    message->stamp++;
-    list_append(jet, &consumer_of(jet, message)->due, message);
-    consumer_serve(jet, now_ns, consumer_of(jet, message));
 }
 
 uint64_t jet_ensure_consumer(struct jet *jet, uint64_t now_ns, uint32_t function)
 {
     struct jet_consumer *consumer = &jet->consumers[function];
     consumer->exists = true;
-    consumer_serve(jet, now_ns, consumer);
+    jet_serve(jet, now_ns, consumer);
     return jet->last_sequence;
 }
 
@@ -303,15 +158,21 @@ void jet_delete_consumer(struct jet *jet, uint32_t function)
     if (!consumer->exists) {
         return;
     }
-    pulls_end(jet, consumer, 0, 0, JET_CONSUMER_GONE);
+    bool away = consumer->away;
+    jet_pulls_end(jet, consumer, 0, 0, JET_CONSUMER_GONE);
     memset(consumer, 0, sizeof(*consumer));
+    consumer->away = away;
     for (uint64_t sequence = 1; sequence <= jet->last_sequence; sequence++) {
         struct message *message = &jet->messages[sequence - 1];
-        if (message->state != MESSAGE_GONE && message->content.function == function) {
-            message->state = MESSAGE_NEW;
+        bool there = message->state != MESSAGE_GONE && message->state != MESSAGE_HIDDEN;
+        if (message->content.function == function) {
             message->delivered = 0;
+            message->redone = false;
+        }
+        if (there && message->content.function == function) {
+            message->state = MESSAGE_NEW;
             message->stamp++;
-            list_append(jet, &consumer->fresh, message);
+            jet_list_append(jet, &consumer->fresh, message);
         }
     }
 }
@@ -320,7 +181,10 @@ void jet_pull(struct jet *jet, uint64_t now_ns, const struct pull *pull)
 {
     struct jet_consumer *consumer = &jet->consumers[pull->function];
     if (!consumer->exists) {
-        jet->hooks.ended(jet->hooks.owner, pull, JET_NO_RESPONDERS);
+        /* 2.9.10 says nothing (tests/conformance/broker/quirks/40-pull-of-nobody.script); 2.15 answers at once. */
+        if (jet->settings.profile != JET_2_9) {
+            jet->hooks.ended(jet->hooks.owner, pull, JET_NO_RESPONDERS);
+        }
         return;
     }
     if (jet->pull_free == 0) {
@@ -333,26 +197,9 @@ void jet_pull(struct jet *jet, uint64_t now_ns, const struct pull *pull)
     *mine = *pull;
     mine->used = true;
     mine->stamp = stamp;
-    pull_append(jet, consumer, mine);
+    jet_pull_append(jet, consumer, mine);
     jet->hooks.arm(jet->hooks.owner, mine->expires_at_ns, JET_TIMER_PULL, (uint32_t)(mine - jet->pulls) + 1, stamp);
-    consumer_serve(jet, now_ns, consumer);
-}
-
-void jet_forget_connection(struct jet *jet, uint32_t connection)
-{
-    for (uint32_t function = 0; function < jet->settings.functions; function++) {
-        pulls_end(jet, &jet->consumers[function], connection, 0, 0);
-    }
-}
-
-bool jet_waits(const struct jet *jet, uint32_t connection)
-{
-    for (uint32_t index = 0; index < JET_PULLS_MAX; index++) {
-        if (jet->pulls[index].used && jet->pulls[index].connection == connection) {
-            return true;
-        }
-    }
-    return false;
+    jet_serve(jet, now_ns, consumer);
 }
 
 void jet_due(struct jet *jet, uint64_t now_ns, enum jet_timer timer, uint32_t number, uint32_t stamp)
@@ -360,16 +207,13 @@ void jet_due(struct jet *jet, uint64_t now_ns, enum jet_timer timer, uint32_t nu
     if (timer == JET_TIMER_PULL) {
         struct pull *pull = &jet->pulls[number - 1];
         if (pull->used && pull->stamp == stamp) {
-            pulls_end(jet, &jet->consumers[pull->function], 0, number, JET_EXPIRED);
+            jet_pulls_end(jet, &jet->consumers[pull->function], 0, number, JET_EXPIRED);
         }
         return;
     }
     struct message *message = &jet->messages[number - 1];
-    if (message->stamp != stamp || message->state != MESSAGE_PENDING) {
+    if (message->stamp != stamp || (message->state != MESSAGE_PENDING && !message->redone)) {
         return;
     }
-    message->state = MESSAGE_DUE;
-    message->stamp++;
-    list_append(jet, &consumer_of(jet, message)->due, message);
-    consumer_serve(jet, now_ns, consumer_of(jet, message));
+    jet_fall_due(jet, now_ns, message);
 }

@@ -9,18 +9,23 @@
 #ifndef STEAD_SIM_JET_H
 #define STEAD_SIM_JET_H
 
+#include "core/input.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
-    JET_FUNCTIONS_MAX = 7,
+    JET_FUNCTIONS_MAX = 65,
     JET_PULLS_MAX = 512,      /* waiting pulls of one consumer, the server's max_waiting */
     JET_WRONG_LAST = 10071,   /* "wrong last sequence" */
     JET_FULL = 10077,         /* "maximum messages exceeded" */
     JET_NO_RESOURCES = 10023, /* "insufficient resources" */
+    JET_TOO_LARGE = 10054,    /* "message size exceeds maximum allowed" */
+    JET_NOT_FOUND = 10037,    /* "no message found" */
     JET_EXPIRED = 408,
     JET_CONSUMER_GONE = 409,
     JET_NO_RESPONDERS = 503,
+    JET_LEADER_CHANGED = 1409, /* also a 409, but the consumer is still there */
 };
 
 enum jet_profile { JET_2_9, JET_2_10 };
@@ -40,9 +45,11 @@ struct content {
     uint32_t attempts;
     uint32_t epoch; /* of the connection that brought it */
     uint8_t kind;   /* enum content_kind */
-    uint8_t end, reason;
+    uint8_t end, reason, cause;
+    struct causes causes;
     uint8_t invalid; /* enum reason: why the event is not acceptable */
     bool has_id;     /* published with Nats-Msg-Id */
+    bool misleads;   /* its answer is to go where no gateway is: a forged stead-reply-to */
 };
 
 enum message_state {
@@ -50,6 +57,8 @@ enum message_state {
     MESSAGE_NEW,     /* not delivered by this consumer, as far as the server remembers */
     MESSAGE_PENDING, /* delivered, ack wait or a NAK's delay runs */
     MESSAGE_DUE,     /* in the redelivery queue */
+    MESSAGE_LEFT,    /* in the stream, though its consumer counts it as settled: nobody is given it */
+    MESSAGE_HIDDEN,  /* the same, and the index by subject counts it as gone: only its number finds it */
 };
 
 struct message {
@@ -61,6 +70,7 @@ struct message {
     uint32_t next;      /* in the list of its state; sequence, 0 ends it */
     uint32_t earlier;   /* sequence of the message before it with the same request; 0 ends it */
     uint8_t state;      /* enum message_state */
+    bool redone;        /* pending, and given once more as if it were new (jet_redo.c) */
 };
 
 struct pull {
@@ -76,42 +86,83 @@ struct jet_list {
 };
 
 struct jet_consumer {
-    bool exists;
-    uint32_t pending; /* PENDING and DUE: what max_ack_pending counts */
+    bool exists, away; /* away: no leader, nothing is delivered */
+    bool stale;        /* pulls of a connection that is gone were waiting, and nothing was served since */
+    uint32_t pending;  /* PENDING and DUE: what max_ack_pending counts; ghosts too */
+    uint64_t next;     /* from there on it looks for what is new; 0: not yet looked */
     struct jet_list fresh, due, pulls;
 };
 
 struct stored {
-    uint64_t payload, digest, stored_ns;
+    uint64_t payload, digest, stored_ns, dead_ns;
     uint32_t count; /* how often something was stored under this id, ever */
     uint32_t attempts, function;
-    uint8_t end, reason;
+    uint8_t end, reason, cause;
+    struct causes causes;
     bool present, dead;
 };
 
 struct ledger {
-    uint64_t revision, nonce;
+    uint64_t revision, nonce, stored_ns;
     uint32_t attempts, starts;
+    struct causes causes;
+    uint8_t last;
 };
+
+/* The streams and buckets, where it matters which one. */
+enum jet_stream { JET_REQUESTS, JET_RESULTS, JET_DEAD, JET_LEDGER, JET_STREAM_COUNT };
+/* Others, which the model does not hold: records of functions, and their code. */
+enum { JET_RECORDS = JET_STREAM_COUNT, JET_OBJECTS };
 
 struct jet_settings {
     uint64_t ack_wait_ns, dedup_ns, retention_ns;
+    uint64_t sync_ns;      /* between two syncs of a file; 0: with each message */
     uint32_t messages_max; /* discard new */
+    uint64_t bytes_max;    /* the same; 0: no bound */
     uint32_t ack_pending_max;
     uint32_t requests_max, history_max; /* room: ids, and messages ever stored */
     uint32_t functions;
     uint8_t profile; /* enum jet_profile */
+    uint8_t replicas;
     uint64_t seed;
+    uint32_t bug; /* a planted bug of the model, in builds with STEAD_MUTANTS; 0: none */
 };
+
+/* What became of a request: the stream never had it; it waits there, or runs; it has a result; a power loss excuses it;
+ * none of these, which must never be. */
+enum book { BOOK_NONE, BOOK_OPEN, BOOK_ENDED, BOOK_EXCUSED, BOOK_LOST, BOOK_COUNT };
 
 enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL };
 
-/* What the model sends. `deliver` and `ended` go to the connection of the pull, which may be dead by then. */
+/* Where real servers do one thing now and another then, so may the model: X(NAME, when, what no is, what yes is). Each
+ * is a draw of the seed unless a hook decides. `stead sim conform` tries both and counts which was seen for real. */
+#define JET_CHOICES(X)                                                                                                 \
+    X(STRAY_ACK, "an ack reaches a consumer that has not delivered the message", "it is ignored", "it removes it")     \
+    X(ACK_LOST, "2.9 is killed 20 to 100 ms after an ack", "the message stays away", "the message is back")            \
+    X(LEFT_BEHIND, "2.9 is killed after an ack", "the message stays away", "the stream has it, its consumer does not") \
+    X(HIDDEN, "2.9 leaves a message behind", "its index by subject counts it", "only its number finds it")             \
+    X(HAUNTED, "2.9 is killed, and a message is gone", "its consumer knows", "it waits for the ack")                   \
+    X(REDONE, "on 2.9 a redelivery falls to the pull of a connection that is gone", "it waits for the next pull",      \
+      "the youngest delivery is repeated as if it were the first")                                                     \
+    X(DELIVERY_FORGOTTEN, "a kill within 100 ms of a delivery", "it counts", "it is counted again")
+
+enum jet_choice {
+#define JET_CHOICE_NAME(name, when, no, yes) JET_##name,
+    JET_CHOICES(JET_CHOICE_NAME)
+#undef JET_CHOICE_NAME
+        JET_CHOICE_COUNT
+};
+
+/* What the model sends. `deliver` and `ended` go to the connection of the pull, which may be dead by then. `choose` and
+ * `spread` may be NULL: then the seed decides. With `spread` each timer is armed for its earliest moment, and the call
+ * before says by how much it may be later. */
 struct jet_hooks {
     void *owner;
     void (*deliver)(void *owner, const struct pull *pull, const struct message *message);
     void (*ended)(void *owner, const struct pull *pull, uint16_t code);
     void (*arm)(void *owner, uint64_t at_ns, enum jet_timer timer, uint32_t number, uint32_t stamp);
+    bool (*choose)(void *owner, enum jet_choice choice);
+    void (*spread)(void *owner, uint64_t by_ns);
 };
 
 struct jet_ack {
@@ -124,22 +175,36 @@ struct jet {
     struct jet_settings settings;
     struct jet_hooks hooks;
     struct jet_consumer consumers[JET_FUNCTIONS_MAX];
-    struct message *messages; /* by sequence - 1 */
+    uint32_t live[JET_FUNCTIONS_MAX];   /* messages of each function in the stream */
+    uint32_t hidden[JET_FUNCTIONS_MAX]; /* of these: MESSAGE_HIDDEN */
+    struct message *messages;           /* by sequence - 1 */
     struct pull *pulls;
     struct stored *stored; /* by request */
     struct ledger *ledger; /* by request */
     uint64_t *known_ns;    /* by request: when its Nats-Msg-Id was first seen; 0 unknown */
     uint64_t *known_sequence;
-    uint32_t *latest; /* by request: sequence of its youngest message, whatever became of it; 0 none */
+    uint32_t *latest;                 /* by request: sequence of its youngest message, whatever became of it; 0 none */
+    bool *forgotten;                  /* by request: a power loss took something of it */
+    uint16_t *queued;                 /* by request: messages of it in the stream */
+    uint8_t *book;                    /* by request: enum book */
+    uint32_t books[BOOK_COUNT], lost; /* how many requests; the last that was lost */
     uint64_t last_sequence, revision, kills;
+    uint64_t dropped;       /* messages that nobody had settled, and for which a restart had no room */
+    uint64_t messages_used; /* rows of `messages` that ever held one */
+    uint64_t powered_ns;    /* when it lost its power last */
+    uint64_t full_until_ns[JET_STREAM_COUNT]; /* discard new: nothing more goes in */
+    uint64_t bytes_live;
     uint32_t messages_live, pull_free, redeliveries, resurrected;
+    bool ids_stale; /* after a kill, until the next publish with an id */
 };
 
 bool jet_init(struct jet *jet, const struct jet_settings *settings, const struct jet_hooks *hooks);
 void jet_free(struct jet *jet);
+/* Whether the books are what counting gives. Slow. */
+bool jet_books_right(const struct jet *jet);
 
 /* -- the request stream -- */
-bool jet_has_room(const struct jet *jet); /* for one more message in the history; when false, publish nothing more */
+uint64_t content_bytes(const struct content *content);
 struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, const struct content *content);
 const struct message *jet_message(const struct jet *jet, uint64_t sequence); /* NULL if there never was one */
 void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence);
@@ -150,11 +215,17 @@ bool jet_remove(struct jet *jet, uint64_t now_ns, uint64_t sequence);
 /* The first message of that request that is still in the stream; 0: none. What a walk through the stream finds. */
 uint64_t jet_find(const struct jet *jet, uint32_t request);
 
+/* The first message that is in the stream from there on, up to `last`, by number; 0: none. */
+uint64_t jet_walk(const struct jet *jet, uint64_t from, uint64_t last);
+
 /* -- consumers and pulls -- */
 /* Creates it if it is absent; returns the last sequence of the stream, taken when the consumer exists. */
+/* What the server says of it: how much waits, and the oldest message of its function. */
+void jet_look(const struct jet *jet, uint32_t function, struct input *input);
 uint64_t jet_ensure_consumer(struct jet *jet, uint64_t now_ns, uint32_t function);
 void jet_delete_consumer(struct jet *jet, uint32_t function);
 void jet_pull(struct jet *jet, uint64_t now_ns, const struct pull *pull);
+uint32_t jet_fresh(const struct jet *jet, uint32_t function); /* what it has yet to give for the first time */
 void jet_forget_connection(struct jet *jet, uint32_t connection);
 bool jet_waits(const struct jet *jet, uint32_t connection); /* whether it has a pull waiting */
 void jet_due(struct jet *jet, uint64_t now_ns, enum jet_timer timer, uint32_t number, uint32_t stamp);
@@ -163,10 +234,55 @@ void jet_due(struct jet *jet, uint64_t now_ns, enum jet_timer timer, uint32_t nu
 uint16_t jet_store_result(struct jet *jet, uint64_t now_ns, uint32_t request, const struct stored *result,
                           bool create_only);
 const struct stored *jet_result(const struct jet *jet, uint64_t now_ns, uint32_t request); /* NULL: none */
-uint16_t jet_store_dead(struct jet *jet, uint32_t request);
-uint16_t jet_ledger_put(struct jet *jet, uint32_t request, uint64_t revision, struct ledger *entry);
+uint16_t jet_store_dead(struct jet *jet, uint64_t now_ns, uint32_t request);
+void jet_ledger_read(const struct ledger *entry, struct input *input);
+uint16_t jet_ledger_put(struct jet *jet, uint64_t now_ns, uint32_t request, uint64_t revision, struct ledger *entry);
+
+/* Planted bugs of the model, which `stead sim conform` must find: X(number, what). */
+#define JET_BUGS(X)                                                                                                    \
+    X(1, "the delay of a NAK is ignored")                                                                              \
+    X(2, "an ack of a message that is due again is ignored")                                                           \
+    X(3, "new messages go before redeliveries")                                                                        \
+    X(4, "redeliveries stall at max_ack_pending too")                                                                  \
+    X(5, "an id is forgotten with its message")                                                                        \
+    X(6, "in-progress does not restart the ack wait")                                                                  \
+    X(7, "a full stream takes one more")                                                                               \
+    X(8, "a kill forgets nothing")
+
+#ifdef STEAD_MUTANTS
+#define JET_BUG(jet, number) ((jet)->settings.bug == (number))
+#else
+#define JET_BUG(jet, number) false
+#endif
+
+/* What happens of two things that may: `drawn`, unless a hook decides. */
+static inline bool jet_choose(const struct jet *jet, enum jet_choice choice, bool drawn)
+{
+    return jet->hooks.choose != NULL ? jet->hooks.choose(jet->hooks.owner, choice) : drawn;
+}
+
+/* Of a delay below `bound_ns`: `drawn`, or with a hook the least, and the hook learns the bound. */
+static inline uint64_t jet_delay(const struct jet *jet, uint64_t bound_ns, uint64_t drawn)
+{
+    if (jet->hooks.spread == NULL) {
+        return drawn;
+    }
+    jet->hooks.spread(jet->hooks.owner, bound_ns);
+    return 0;
+}
 
 /* kill -9 and restart with file storage: messages stay, some memory of what happened to them does not. */
 void jet_kill(struct jet *jet, uint64_t now_ns);
+/* SIGTERM and restart: waiting pulls are told, nothing that was settled comes back, deliveries count on. */
+void jet_end(struct jet *jet, uint64_t now_ns);
+/* jet_kill() without what was not on the disk. Returns the last sequence before it: those after jet->last_sequence are
+ * given out again. */
+uint64_t jet_lose_power(struct jet *jet, uint64_t now_ns);
+/* Up to when a stream's file is on the disk, should the power be lost now. */
+uint64_t jet_synced_ns(const struct jet *jet, uint32_t stream, uint64_t now_ns);
+
+/* The consumer loses its leader, and its waiting pulls with a status (`code`) or without (0); it gets another one. */
+void jet_consumer_leave(struct jet *jet, uint32_t function, uint16_t code);
+void jet_consumer_return(struct jet *jet, uint64_t now_ns, uint32_t function);
 
 #endif

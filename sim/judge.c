@@ -1,6 +1,7 @@
 /* The law, applied to every input and effect at once: docs/invariants.md says what the ids mean. The judge sees all
  * (the broker's memory, the processes), so it needs no trust in what a core says about itself. */
-#include "sim/world.h"
+#include "sim/judge_cause.h"
+#include "sim/sweeper.h"
 
 #include "core/retry.h"
 
@@ -43,13 +44,10 @@ static void judge_pull(struct world *world, uint32_t index, const struct effect 
     if (note == NULL) {
         world_violation(world, "E1", "%c pulls for a function that it never named", letter(index));
     }
-    if (served_elsewhere(world, index, note->function)) {
-        world_violation(world, "S17", "%c pulls for f%u, whose language it does not serve", letter(index),
-                        note->function);
-    }
     if (node->state == NODE_DRAINING) {
-        world_violation(world, "S13", "%c pulls while it drains", letter(index));
+        world_wrong(world, "S13", "%c pulls while it drains", letter(index));
     }
+    sweeper_judge_pull(world, index, note->function);
     for (uint32_t row = 0; row < world->choices.limits.functions_max; row++) {
         if (node_clock(world, node) >= node->notes[row].over_ns) {
             node->notes[row].outstanding = 0; /* Whatever became of its pulls, they are over at the broker. */
@@ -95,6 +93,7 @@ void judge_input(struct world *world, uint32_t index, const struct input *input)
         input->kind == INPUT_PULL_ENDED) {
         note_outstanding(world, index, input);
     }
+    judge_cause_input(world, index, input);
     if (input->kind == INPUT_WORKER_ERROR && input->blob.slot != 0) {
         struct node *node = &world->nodes[index];
         uint32_t held = node->held[node->slots[input->blob.slot].content.sequence];
@@ -106,42 +105,36 @@ void judge_input(struct world *world, uint32_t index, const struct input *input)
 
 /* -- verdicts (S5, S4) -- */
 
+/* The token of a delivery is of use on its own connection only. */
+static void judge_epoch(struct world *world, uint32_t index, const struct effect *effect, const struct slot *slot)
+{
+    const struct link *link = &world->nodes[index].link;
+    if (effect->epoch != link->epoch || slot->content.epoch != effect->epoch || !link->told_up) {
+        world_wrong(world, "S5", "%c uses a token of connection %u on connection %u: %s of R%u", letter(index),
+                    slot->content.epoch, effect->epoch, effect_name((enum effect_kind)effect->kind),
+                    slot->content.request);
+    }
+}
+
 static void judge_ack(struct world *world, uint32_t index, const struct effect *effect)
 {
     struct slot *slot = judge_message(world, index, effect);
     uint32_t request = slot->content.request;
     if (world->jet.stored[request].count == 0) {
-        world_violation(world, "S5", "%c acks R%u and no result is stored", letter(index), request);
+        world_wrong(world, "S5", "%c acks R%u and no result is stored", letter(index), request);
     }
+    judge_epoch(world, index, effect, slot);
     if (slot->verdicts++ != 0) {
-        world_violation(world, "S5", "%c gives a second verdict on one delivery of R%u", letter(index), request);
+        world_wrong(world, "S5", "%c gives a second verdict on one delivery of R%u", letter(index), request);
     }
 }
 
 static void judge_token(struct world *world, uint32_t index, const struct effect *effect, const struct slot *slot)
 {
-    const struct link *link = &world->nodes[index].link;
-    if (effect->epoch != link->epoch || slot->content.epoch != effect->epoch || !link->told_up) {
-        world_violation(world, "S5", "%c uses a token of connection %u on connection %u: %s of R%u", letter(index),
-                        slot->content.epoch, effect->epoch, effect_name((enum effect_kind)effect->kind),
-                        slot->content.request);
-    }
+    judge_epoch(world, index, effect, slot);
     if (slot->verdicts != 0) {
-        world_violation(world, "S5", "%c: %s of R%u after its verdict", letter(index),
-                        effect_name((enum effect_kind)effect->kind), slot->content.request);
-    }
-}
-
-/* After a charged failure the delay lies within the backoff's bounds, or is what the function asked for. */
-static void judge_delay(struct world *world, const struct slot *slot, uint64_t delay_ns)
-{
-    const struct settings *settings = &world->choices.settings;
-    uint64_t most =
-        settings->retry_ns_max > settings->publish_timeout_ns ? settings->retry_ns_max : settings->publish_timeout_ns;
-    most = slot->after_ns > most ? slot->after_ns : most;
-    if (delay_ns > most) {
-        world_violation(world, "S4", "R%u is handed back for %llu ms, longer than any backoff", slot->content.request,
-                        (unsigned long long)(delay_ns / MILLISECOND));
+        world_wrong(world, "S5", "%c: %s of R%u after its verdict", letter(index),
+                    effect_name((enum effect_kind)effect->kind), slot->content.request);
     }
 }
 
@@ -150,19 +143,27 @@ static void judge_hand_back(struct world *world, uint32_t index, const struct ef
     const struct node *node = &world->nodes[index];
     struct slot *slot = judge_message(world, index, effect);
     judge_token(world, index, effect, slot);
-    judge_delay(world, slot, effect->amount);
     slot->verdicts++;
+    world->report->seen[SEEN_SUSPECT_APART] += effect->cause == CAUSE_APART;
+    if (effect->cause == CAUSE_BROKER_FULL && world->jet.stored[slot->content.request].end == END_DEAD_LETTERED) {
+        return; /* Its dead letter found no room. */
+    }
+    judge_cause_delay(world, slot, effect);
+    world->report->seen[SEEN_BACKOFF_AT_MAX] +=
+        slot->executed && effect->amount == world->choices.settings.retry_ns_max;
     uint64_t age = node_clock(world, node) - slot->since_ns;
     bool excused = slot->executed || slot->puts > 0 || node->state == NODE_DRAINING ||
                    !node->serves[slot->content.function] || age >= world->choices.settings.hold_ns_max / 2 ||
                    (node->route_gone_ns[slot->content.function] != 0 &&
                     node->route_gone_ns[slot->content.function] >= slot->since_ns);
-    excused = excused || (request_alias(world, slot->content.request) != ALIAS_LIVE &&
+    excused = excused || sweeper_excused(node, slot);
+    excused = excused || (world->requests[slot->content.request].alias != ALIAS_LIVE &&
                           effect->amount >= world->choices.settings.publish_timeout_ns);
+    excused = excused || (effect->cause == CAUSE_APART && judge_suspect_waits(world, index, slot));
     bool not_taken = effect->about.bits == 0 && effect->amount >= world->choices.settings.publish_timeout_ns;
     if (!excused && !not_taken) {
-        world_violation(world, "S5", "%c hands R%u back after %llu ms without having run it", letter(index),
-                        slot->content.request, (unsigned long long)(age / MILLISECOND));
+        world_wrong(world, "S5", "%c hands R%u back after %llu ms without having run it", letter(index),
+                    slot->content.request, (unsigned long long)(age / MILLISECOND));
     }
 }
 
@@ -173,21 +174,22 @@ static void judge_result(struct world *world, uint32_t index, const struct effec
     const struct slot *message = judge_message(world, index, effect);
     const struct slot *result = judge_blob(world, index, effect->second);
     uint32_t request = message->content.request;
+    sweeper_judge_result(world, effect, &message->content);
     uint32_t attempts_max = 1u + world->functions[message->content.function].retries_max;
     if (effect->count > attempts_max) {
-        world_violation(world, "S4", "R%u has %u charged attempts, %u are allowed", request, effect->count,
-                        attempts_max);
+        world_wrong(world, "S4", "R%u has %u charged attempts, %u are allowed", request, effect->count, attempts_max);
     }
+    world->report->seen[SEEN_SPENT_ON_ARRIVAL] += effect->code == REASON_QUEUE_TIMEOUT && !message->executed;
     if (effect->end == END_NONE || effect->end >= END_COUNT) {
-        world_violation(world, "S1", "R%u ends without an end", request);
+        world_wrong(world, "S1", "R%u ends without an end", request);
     }
     bool right = result != NULL && result->content.kind == CONTENT_RESULT && result->content.request == request &&
                  result->content.digest == message->content.digest;
     if (effect->end == END_SUCCEEDED && !right) {
-        world_violation(world, "S3", "R%u succeeds with a result that no execution of it gave", request);
+        world_wrong(world, "S3", "R%u succeeds with a result that no execution of it gave", request);
     }
     if (result != NULL && result->content.request != request) {
-        world_violation(world, "S3", "R%u gets the bytes of R%u", request, result->content.request);
+        world_wrong(world, "S3", "R%u gets the bytes of R%u", request, result->content.request);
     }
 }
 
@@ -196,11 +198,11 @@ static void judge_remove(struct world *world, uint32_t index, const struct effec
 {
     const struct message *message = jet_message(&world->jet, effect->amount);
     uint32_t request = request_of_key(world, effect->key);
-    if (message == NULL || message->content.request != request) {
+    if (!world->jet.forgotten[request] && (message == NULL || message->content.request != request)) {
         world_violation(world, "S7", "%c removes a message that is not of R%u", letter(index), request);
     }
     if (world->jet.stored[request].count == 0) {
-        world_violation(world, "S5", "%c removes R%u and no result is stored", letter(index), request);
+        world_wrong(world, "S5", "%c removes R%u and no result is stored", letter(index), request);
     }
 }
 
@@ -208,8 +210,9 @@ static void judge_dead(struct world *world, uint32_t index, const struct effect 
 {
     uint32_t request = judge_message(world, index, effect)->content.request;
     const struct stored *stored = &world->jet.stored[request];
-    if (stored->count == 0 || stored->end != END_DEAD_LETTERED) {
-        world_violation(world, "S1", "R%u is buried, but its stored result is not dead-lettered", request);
+    bool forgotten = world->jet.forgotten[request];
+    if (!forgotten && (stored->count == 0 || stored->end != END_DEAD_LETTERED)) {
+        world_wrong(world, "S1", "R%u is buried, but its stored result is not dead-lettered", request);
     }
 }
 
@@ -230,7 +233,7 @@ static void judge_start(struct world *world, uint32_t index, const struct effect
         world_violation(world, "S17", "%c starts a process of f%u, whose language it does not serve", letter(index),
                         function);
     }
-    for (uint32_t at = 0; at < WORKERS_MAX; at++) {
+    for (uint32_t at = 0; at < node->workers_count; at++) {
         const struct worker *worker = &node->workers[at];
         same += worker->state != PROCESS_NONE && worker->function == function &&
                 worker->version == (uint32_t)effect->key.hi;
@@ -245,17 +248,18 @@ static void judge_start(struct world *world, uint32_t index, const struct effect
 /* Some time ago its alias may have stood for what it does not stand for now; never for what it did not. */
 static void judge_version(struct world *world, uint32_t index, const struct worker *worker, uint32_t request)
 {
-    uint8_t alias = request_alias(world, request);
+    uint8_t alias = world->requests[request].alias;
     if ((world->functions[worker->function].named[alias] & UINT64_C(1) << worker->version % 64) == 0) {
-        world_violation(world, "S16", "%c runs R%u on version %u, for which alias %u never stood", letter(index),
-                        request, worker->version, alias);
+        world_wrong(world, "S16", "%c runs R%u on version %u, for which alias %u never stood", letter(index), request,
+                    worker->version, alias);
     }
 }
 
 static void judge_execute(struct world *world, uint32_t index, const struct effect *effect)
 {
     struct slot *message = judge_message(world, index, effect);
-    const struct worker *worker = &world->nodes[index].workers[handle_index(effect->about) % WORKERS_MAX];
+    const struct worker *worker =
+        &world->nodes[index].workers[handle_index(effect->about) % world->nodes[index].workers_count];
     const struct content *content = &message->content;
     if (!handle_equal(worker->handle, effect->about) || worker->state != PROCESS_READY || worker->stopping) {
         world_violation(world, "E1", "%c runs R%u on a worker that is not ready", letter(index), content->request);
@@ -265,6 +269,7 @@ static void judge_execute(struct world *world, uint32_t index, const struct effe
                         content->function, worker->function);
     }
     judge_version(world, index, worker, content->request);
+    sweeper_judge_execute(world, index, content);
     share_executed(world, index, message, worker->version);
     uint16_t most = world->functions[worker->function].concurrency;
     most = most < worker->concurrency ? most : worker->concurrency;
@@ -283,8 +288,10 @@ static void judge_execute(struct world *world, uint32_t index, const struct effe
                         content->invalid != 0 ? "invalid" : "settled");
     }
     if (content->call != 0 && world->calls[content->call - 1].certainly_not_started) {
-        world_violation(world, "S7", "R%u runs, but its caller was told that it certainly would not", content->request);
+        world_wrong(world, "S7", "R%u runs, but its caller was told that it certainly would not", content->request);
     }
+    judge_quarantined_run(world, index, worker);
+    judge_suspect_runs(world, index, message);
     message->executed = true;
 }
 
@@ -294,8 +301,9 @@ static void judge_stopped(struct world *world, uint32_t index)
     struct core_view view;
     core_view(node->core, &view);
     bool over = node_clock(world, node) - node->drained_ns >= node->drain_grace_ns;
+    world->report->seen[SEEN_GRACE_OVER] += over && view.running != 0;
     if (node->state != NODE_DRAINING || (view.running != 0 && !over)) {
-        world_violation(world, "S13", "%c stops with %u running", letter(index), view.running);
+        world_wrong(world, "S13", "%c stops with %u running", letter(index), view.running);
     }
 }
 
@@ -314,7 +322,13 @@ static void judge_verdict(struct world *world, uint32_t index, const struct effe
         judge_hand_back(world, index, effect);
         return;
     case EFFECT_LEDGER_PUT:
-        judge_message(world, index, effect)->puts++;
+        judge_cause_charge(world, index, effect, judge_message(world, index, effect));
+        return;
+    case EFFECT_CANCEL:
+        judge_cause_cancel(world, index, effect);
+        return;
+    case EFFECT_QUARANTINE:
+        judge_quarantine(world, index, effect);
         return;
     case EFFECT_ANSWER:
         judge_told(world, judge_message(world, index, effect)->content.request, effect,
@@ -333,9 +347,13 @@ void judge_effect(struct world *world, uint32_t index, const struct effect *effe
     world->report->effects[effect->kind]++;
     judge_blob(world, index, effect->blob);
     judge_blob(world, index, effect->second);
+    judge_owner(world, index, effect);
     switch ((enum effect_kind)effect->kind) {
     case EFFECT_PULL:
         judge_pull(world, index, effect);
+        return;
+    case EFFECT_RENEW_CONSUMER:
+        node_note(&world->nodes[index], effect->about)->outstanding = 0; /* All its pulls go with it. */
         return;
     case EFFECT_PUBLISH_RESULT:
         judge_result(world, index, effect);

@@ -1,17 +1,13 @@
 /* A node is one instance: a core, its clocks, its blobs and what it knows of its functions. One input at a time
  * goes in; the effects that come out are judged, then carried out in order, before anything else happens.
  *
- * The core's monotonic clock starts at a random place at each boot; its wall clock may be anything. */
-#include "sim/world.h"
+ * Its clocks are in clock.c. */
+#include "sim/history.h"
+#include "sim/sweeper.h"
 
 #include <string.h>
 
-enum { CHECK_EVERY = 256 };
-
-uint64_t node_clock(const struct world *world, const struct node *node)
-{
-    return node->clock_base_ns + (world->now - node->booted_ns);
-}
+enum { CHECK_EVERY = 256, COPY_EVERY = 4 * CHECK_EVERY }; /* steps; a copy and its hash cost forty steps */
 
 /* -- blobs -- */
 
@@ -38,23 +34,46 @@ static struct blob slot_take(struct world *world, struct node *node, const struc
     slot->content.epoch = epoch;
     slot->since_ns = node_clock(world, node);
     slot->use = BLOB_HELD;
-    slot->length = 1 + (uint32_t)(content->payload % 4000);
+    uint64_t bytes = world->options.other_lengths ? draw_mix(content->payload + content->digest) : content->payload;
+    slot->length = 1 + (uint32_t)(bytes % 4000);
     node->slots_held++;
     return (struct blob){ index, slot->length };
 }
 
-/* A message that is in hand already comes again: the core keeps one delivery, with the token of the later one. */
-static void slot_inherit(struct node *node, uint32_t index, uint32_t *held)
+/* The slot that holds it, though a power loss made its sequence another message's: it was published once more, and got
+ * the same number. */
+static uint32_t slot_of_lost(const struct world *world, const struct node *node, uint32_t index)
 {
+    const struct content *content = &node->slots[index].content;
+    uint32_t used = world->report->faults[FAULT_POWER_LOSS] > 0 ? node->slots_used : 0;
+    for (uint32_t at = 1; at < used; at++) {
+        const struct content *other = &node->slots[at].content;
+        bool held = node->slots[at].use == BLOB_HELD && other->kind == CONTENT_MESSAGE && at != index;
+        bool same = other->request == content->request && other->digest == content->digest; /* as the core asks */
+        if (held && same && other->sequence == content->sequence) {
+            return at;
+        }
+    }
+    return 0;
+}
+
+/* A message that is in hand already comes again: the core keeps one delivery, with the token of the later one. */
+static void slot_inherit(const struct world *world, struct node *node, uint32_t index, uint32_t *held)
+{
+    *held = *held != 0 ? *held : slot_of_lost(world, node, index);
     if (*held != 0) {
         const struct slot *before = &node->slots[*held];
         struct slot *slot = &node->slots[index];
         slot->since_ns = before->since_ns;
         slot->executed = before->executed;
+        slot->faults = before->faults;
         slot->puts = before->puts;
         slot->charges = before->charges;
+        slot->lost = before->lost;
         slot->after_ns = before->after_ns;
         slot->conditions = before->conditions;
+        slot->visited = slot->visited || before->visited;
+        slot->before = *held;
     }
     *held = index;
 }
@@ -67,16 +86,21 @@ bool node_boot(struct world *world, uint32_t index)
     const struct choices *choices = &world->choices;
     node->incarnation = ++world->incarnations;
     node->state = NODE_UP;
-    node->booted_ns = world->now;
-    node->clock_base_ns = 1 + world_draw_below(world, 1000000 * SECOND, index, PURPOSE_BOOT, node->incarnation);
+    clock_boot(world, index);
     node->tick_ns = CORE_NEVER;
     node->paused_until_ns = 0;
     slots_clear(node);
-    memset(node->held, 0, (choices->jet.history_max + 1) * sizeof(*node->held));
-    memset(node->notes, 0, sizeof(node->notes));
+    memset(node->held, 0, (world->jet.last_sequence + 1) * sizeof(*node->held));
+    memset(node->notes, 0, choices->limits.functions_max * sizeof(node->notes[0]));
     memset(node->serves, 0, sizeof(node->serves));
+    memset(node->serves_version, 0, sizeof(node->serves_version));
+    memset(node->start_failed, 0, sizeof(node->start_failed));
     memset(node->routes, 0, sizeof(node->routes));
-    for (uint32_t row = 0; row < WORKERS_MAX; row++) {
+    memset(node->paused, 0, sizeof(node->paused));
+    memset(node->told, 0, sizeof(node->told));
+    memset(&node->hearing, 0, sizeof(node->hearing));
+    memset(node->resumed_ns, 0, sizeof(node->resumed_ns));
+    for (uint32_t row = 0; row < node->workers_count; row++) {
         node->workers[row].state = PROCESS_NONE;
         node->workers[row].handle.bits = 0;
         node->workers[row].stamp++;
@@ -90,9 +114,12 @@ bool node_boot(struct world *world, uint32_t index)
     core_set_mutant(node->core, world->options.mutant);
 #endif
     story_event(world, "%c%u boots", 'a' + (int)index, node->incarnation);
+    memset(&node->seen, 0, sizeof(node->seen));
+    history_life(world, index, "up");
     for (uint32_t function = 0; function < choices->functions; function++) {
-        node_set_function(world, index, function);
-        world->report->faults[FAULT_ELSEWHERE] += served_elsewhere(world, index, function);
+        bool elsewhere = served_elsewhere(world, index, function);
+        world->report->faults[FAULT_ELSEWHERE] += elsewhere;
+        world->report->faults[FAULT_UNSERVED] += elsewhere && index == 0 && !world->functions[function].elsewhere;
     }
     wire_connect_later(world, index,
                        world_draw_below(world, 50 * MILLISECOND, index, PURPOSE_RECONNECT, node->incarnation));
@@ -109,6 +136,8 @@ void node_crash(struct world *world, uint32_t index)
     struct node *node = &world->nodes[index];
     node->state = NODE_DOWN;
     node->incarnation = ++world->incarnations; /* what is on its way to it is lost */
+    history_life(world, index, "down");
+    sometimes_edges(world, index);
     client_node_gone(world, index);
     wire_drop(world, index);
 }
@@ -125,8 +154,23 @@ static struct input function_input(const struct world *world, uint32_t index, ui
     input.as.function.concurrency = function->concurrency;
     input.as.function.workers_max = function->workers_max;
     input.as.function.closing = function->closing;
+    input.as.function.paused = function->paused;
+    input.as.function.pending_max = function->bounds.pending_max;
     input.as.function.elsewhere = served_elsewhere(world, index, number);
     return input;
+}
+
+/* Also of routes: they are told after their own row was set. */
+static void node_set_policy(struct world *world, uint32_t index, const struct function *function, struct key row)
+{
+    struct input input = { .kind = INPUT_FUNCTION_POLICY };
+    input.as.policy.name = row;
+    input.as.policy.retry_ns_base = function->policy.retry_ns_base;
+    input.as.policy.retry_ns_max = function->policy.retry_ns_max;
+    input.as.policy.jitter = function->policy.jitter;
+    memcpy(input.as.policy.retries, function->policy.retries, sizeof(input.as.policy.retries));
+    load_policy(&function->bounds, &input);
+    node_step(world, index, &input, NULL);
 }
 
 static void node_set_route(struct world *world, uint32_t index, uint32_t number, uint32_t place, uint8_t alias)
@@ -143,6 +187,7 @@ static void node_set_route(struct world *world, uint32_t index, uint32_t number,
     input.as.function.weight = route->weight;
     share_told(world, index, number, place, &input);
     node_step(world, index, &input, NULL);
+    node_set_policy(world, index, function, input.as.function.name);
 }
 
 /* A function first, its routes after it; they go in the other order. */
@@ -150,12 +195,18 @@ void node_set_function(struct world *world, uint32_t index, uint32_t number)
 {
     const struct function *function = &world->functions[number];
     struct input input = function_input(world, index, number, function->version);
-    world->nodes[index].routes[number].closing = function->closing;
+    if (nobody_deployed(world, number)) {
+        world->report->faults[FAULT_UNDEPLOYED]++;
+        return;
+    }
+    sweeper_told(world, index, number);
+    share_closing(world, index, number, function->closing);
     if (function->removed) {
         input.kind = INPUT_FUNCTION_REMOVED;
         world->nodes[index].serves[number] = false;
     } else {
         node_step(world, index, &input, NULL);
+        node_set_policy(world, index, function, function->name);
     }
     for (uint32_t place = 0; place < ROUTES_MAX && function->route_versions != 0; place++) {
         node_set_route(world, index, number, place, 0);
@@ -183,23 +234,24 @@ void node_check(struct world *world, uint32_t index)
         world_violation(world, "B1", "%c%u holds %u blobs by its own count, %u by ours", 'a' + (int)index,
                         node->incarnation, core_blobs_held(node->core), node->slots_held);
     }
+    if (node->steps % COPY_EVERY != 0) {
+        return;
+    }
     const struct core *copy = core_copy(world->copy, node->core);
     if (core_hash(copy) != core_hash(node->core)) {
         world_violation(world, "S20", "a copy of the core has another hash");
     }
 }
 
-/* Asks the core when it wants to be woken, and makes sure that it is. */
-static void node_arm(struct world *world, uint32_t index)
+void node_arm(struct world *world, uint32_t index)
 {
     struct node *node = &world->nodes[index];
     uint64_t deadline = core_next_deadline(node->core);
     if (deadline == CORE_NEVER) {
         return;
     }
-    uint64_t clock = node_clock(world, node);
-    uint64_t at = world->now + (deadline > clock ? deadline - clock : 0);
-    if (deadline > clock && world->choices.timer_late_ns != 0) {
+    uint64_t at = node_moment(world, node, deadline);
+    if (at > world->now && world->choices.timer_late_ns != 0) {
         at += world_draw_below(world, world->choices.timer_late_ns, index, PURPOSE_LATENCY, node->steps);
     }
     if (node->tick_ns > at) {
@@ -216,6 +268,8 @@ static void node_carry_out(struct world *world, uint32_t index)
         digest_effect(world, index, effect);
         story_effect(world, index, effect);
         judge_effect(world, index, effect);
+        load_judge_effect(world, index, effect);
+        hearing_judge_effect(world, index, effect);
         world_perform(world, index, effect);
     }
 }
@@ -230,13 +284,20 @@ void node_step(struct world *world, uint32_t index, struct input *input, const s
         input->blob = slot_take(world, node, content, input->epoch);
         if (input->kind == INPUT_DELIVERY) {
             node->slots[input->blob.slot].conditions = share_conditions(world, index, content->function);
-            slot_inherit(node, input->blob.slot, &node->held[content->sequence]);
+            node->slots[input->blob.slot].visited = sweeper_visits(world, index, content->function);
+            slot_inherit(world, node, input->blob.slot, &node->held[content->sequence]);
         }
     }
+    if (input->kind == INPUT_STRAY || input->kind == INPUT_WALKED) {
+        struct key name = input->kind == INPUT_STRAY ? input->as.queue.function : input->as.walked.function;
+        node->stray = (uint32_t)(name.hi >> 32 & 0xff);
+    }
     input->now_ns = node_clock(world, node);
-    input->wall_ns = broker_wall(world) - world->broker_offset_ns + node->wall_offset_ns;
+    input->wall_ns = node_wall(world, node);
     story_input(world, index, input);
     judge_input(world, index, input);
+    load_judge_input(world, index, input);
+    hearing_judge_input(world, index, input);
     digest_input(world, index, input);
     core_step(node->core, input, &node->effects);
     world->steps++;

@@ -16,7 +16,8 @@ static const char *const number_names[ENTRY_KIND_COUNT][ENTRY_NUMBERS_MAX + 1] =
     { "value" },
     { "at", "node", "random" },
     { "entity", "occasion" },
-    { "at", "request", "node", "budget", "leaves", "other", "raw", "strange", "forged", "unnamed", "invalid" },
+    { "at", "request", "node", "budget", "leaves", "other", "raw", "strange", "forged", "unnamed", "invalid",
+      "misleads" },
 };
 static const char *const call_names[] = { "execute", "submit", "await", "look", "cancel" };
 

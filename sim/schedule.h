@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { SCHEDULE_VERSION = 1, ENTRY_NUMBERS_MAX = 11, SCHEDULE_ENTRIES_MAX = 10000000 };
+enum { SCHEDULE_VERSION = 1, ENTRY_NUMBERS_MAX = 12, SCHEDULE_ENTRIES_MAX = 10000000 };
 
 enum entry_kind { ENTRY_SET, ENTRY_FAULT, ENTRY_STRIKE, ENTRY_CALL, ENTRY_KIND_COUNT };
 
@@ -34,6 +34,7 @@ enum {
     CALL_FORGED,    /* instances are told of a cancel that is none */
     CALL_UNNAMED,   /* raw: without a message id */
     CALL_INVALID,   /* raw: 1 no event, 2 too large */
+    CALL_MISLEADS,  /* raw: names a subject for the answer that is no gateway's; by schedules only */
 };
 
 struct entry {

@@ -22,7 +22,7 @@ struct world_number {
 
 static const struct world_number numbers[] = {
     NUMBER(nodes, 1, 1, NODES_MAX),
-    NUMBER(functions, 1, 1, FUNCTIONS_MAX),
+    NUMBER(functions, 1, 1, FUNCTIONS_DRAWN_MAX),
     NUMBER(limits.functions_max, 1, 1, 64),
     NUMBER(limits.slots, 4, 1, 1024),
     NUMBER(limits.deliveries_max, 8, 1, BLOBS_MAX / 4),
@@ -41,10 +41,19 @@ static const struct world_number numbers[] = {
     NUMBER(settings.retry_ns_max, SECOND, 1, DAY),
     NUMBER(settings.starts_max, 10, 1, 1000),
     NUMBER(settings.jitter, JITTER_NONE, JITTER_NONE, JITTER_DECORRELATED),
+    NUMBER(settings.lease_ns, 10 * SECOND, SECOND, DAY),
+    NUMBER(settings.sweep_ns, 10 * SECOND, SECOND, DAY),
+    NUMBER(settings.quarantine_crashes, 0, 0, 1000),
+    NUMBER(settings.quarantine_window_ns, 10 * SECOND, MILLISECOND, DAY),
+    NUMBER(settings.quarantine_ns_base, SECOND, MILLISECOND, DAY),
+    NUMBER(settings.quarantine_ns_max, 10 * SECOND, MILLISECOND, DAY),
     NUMBER(jet.dedup_ns, 120 * SECOND, MILLISECOND, DAY),
     NUMBER(jet.retention_ns, 0, 0, 10 * DAY),
     NUMBER(jet.messages_max, 100000, 1, 10000000),
+    NUMBER(jet.bytes_max, 0, 0, UINT64_C(1) << 40),
     NUMBER(jet.ack_pending_max, 1000, 1, 1000000),
+    NUMBER(jet.replicas, 1, 1, 3),
+    NUMBER(jet.sync_ns, 0, 0, DAY),
     NUMBER(jet.profile, JET_2_9, JET_2_9, JET_2_10),
     NUMBER(latency_ns, MILLISECOND, 1, SECOND),
     NUMBER(run_ns_mean, 10 * MILLISECOND, 1, 100 * SECOND),
@@ -53,6 +62,11 @@ static const struct world_number numbers[] = {
     NUMBER(calm, 0, 0, 1),
     NUMBER(fault[FAULT_ALIAS], 0, 0, 1000000),
     NUMBER(fault[FAULT_ELSEWHERE], 0, 0, 1000000),
+    NUMBER(fault[FAULT_UNSERVED], 0, 0, 1000000),
+    NUMBER(fault[FAULT_UNDEPLOYED], 0, 0, 1000000),
+    NUMBER(fault[FAULT_HEAL_PART], 0, 0, 1000000),
+    NUMBER(fault[FAULT_ADAPTIVE], 0, 0, 1000000),
+    NUMBER(fault[FAULT_BOUNDED], 0, 0, 1000000),
 };
 
 enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]) };

@@ -25,7 +25,7 @@ static bool over(const struct shrinker *shrinker)
 /* Whether that schedule fails as the first one did. */
 static bool fails(struct shrinker *shrinker, struct schedule *schedule)
 {
-    struct sim_options options = { .schedule = schedule };
+    struct sim_options options = { .schedule = schedule, .fork = shrinker->options->fork };
     struct sim_report run;
     schedule_sort(schedule);
     shrinker->report->runs++;
@@ -315,7 +315,7 @@ enum shrink_result shrink(struct schedule *schedule, const struct shrink_options
     memset(ret_report, 0, sizeof(*ret_report));
     struct shrinker shrinker = { .best = schedule, .options = options, .report = ret_report };
     shrinker.runs_max = options->runs_max != 0 ? options->runs_max : SHRINK_RUNS_DEFAULT;
-    struct sim_options first = { .schedule = schedule };
+    struct sim_options first = { .schedule = schedule, .fork = options->fork };
     struct sim_report run;
     schedule_sort(schedule);
     ret_report->entries_before = ret_report->entries_after = schedule->count;

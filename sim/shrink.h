@@ -11,7 +11,8 @@
 enum { SHRINK_RUNS_DEFAULT = 20000 };
 
 struct shrink_options {
-    uint64_t runs_max; /* 0: SHRINK_RUNS_DEFAULT. When they are used up the best so far is the result */
+    const struct sim_fork *fork; /* what the failing run went on from; NULL: nothing */
+    uint64_t runs_max;           /* 0: SHRINK_RUNS_DEFAULT. When they are used up the best so far is the result */
     /* Called after each run by the calling thread; NULL: never. */
     void (*progress)(void *owner, uint64_t runs, uint32_t entries);
     void *owner;

@@ -19,6 +19,8 @@
 #include "core/effect.h"
 #include "core/input.h"
 #include "core/reason.h"
+#include "core/states.h"
+#include "sim/sometimes.h"
 
 enum { SIM_STEPS_DEFAULT = 20000 };
 
@@ -72,7 +74,50 @@ enum { SIM_STEPS_DEFAULT = 20000 };
     X(CLIENT_END, "request cancelled")                                                                                 \
     X(CANCEL_FORGED, "instances told of a cancel that is none")                                                        \
     X(CANCEL_UNHEARD, "instance that did not hear of a cancel")                                                        \
-    X(FIND_FAIL, "queue could not be searched")
+    X(FIND_FAIL, "queue could not be searched")                                                                        \
+    X(LINK_DEAF, "connection one way: nothing arrives at the instance")                                                \
+    X(LINK_UNHEARD, "connection one way: nothing arrives at the broker")                                               \
+    X(PARTITION, "instance cut off for a while")                                                                       \
+    X(ANSWER_LATE, "broker's answer overtaken by later ones")                                                          \
+    X(ANSWER_AGAIN, "message to an instance delivered twice")                                                          \
+    X(CLOCK_RATE, "monotonic clock of an instance fast or slow")                                                       \
+    X(WALL_SKEW, "wall clock of an instance wrong from the start")                                                     \
+    X(WALL_RATE, "wall clock of an instance drifting")                                                                 \
+    X(LEAP, "leap second in all wall clocks")                                                                          \
+    X(STORAGE_FULL, "broker's storage full for a while")                                                               \
+    X(QUEUE_FULL, "request stream full for a while")                                                                   \
+    X(RESULTS_FULL, "result stream full for a while")                                                                  \
+    X(DEAD_FULL, "dead-letter stream full for a while")                                                                \
+    X(PULL_LOST, "pull vanished without a status")                                                                     \
+    X(PULL_REFUSED, "pull refused by the broker")                                                                      \
+    X(WORKER_MEMORY, "worker ran out of memory")                                                                       \
+    X(WORKER_FLOOD, "result too large to store")                                                                       \
+    X(START_SLOW, "worker slow to start")                                                                              \
+    X(RACK, "several instances and the broker crashed at once")                                                        \
+    X(ROLLING, "instances restarted one after the other")                                                              \
+    X(SWIZZLE, "instances stopped one by one, restarted in another order")                                             \
+    X(ROLLOUT, "new versions and another setting while instances restart")                                             \
+    X(LEADER_CHANGE, "leaders of streams and consumers stepped down")                                                  \
+    X(QUORUM_LOST, "two of three servers killed")                                                                      \
+    X(HINT_LOST, "hint of a changed record lost")                                                                      \
+    X(HINT_LATE, "hint of a changed record late")                                                                      \
+    X(OBJECT_FAIL, "code of a version could not be fetched")                                                           \
+    X(HEAL_PART, "only a part healed")                                                                                 \
+    X(POWER_LOSS, "power lost, and what was not on the disk")                                                          \
+    X(PAUSE, "function paused for a while")                                                                            \
+    X(UNSERVED, "function that no instance serves")                                                                    \
+    X(UNDEPLOYED, "mail for a function that nobody deployed")                                                          \
+    X(PROVISION_FAIL, "broker that could not be used yet")                                                             \
+    X(PULLS_FORGOTTEN, "pulls of a function forgotten until the next connection")                                      \
+    X(GARBLE, "garbled facts, for a copy of an instance")                                                              \
+    X(INBOX_DEAF, "answers lost until the next connection")                                                            \
+    X(HINTS_DEAF, "hints of changed records lost until the next connection")                                           \
+    X(OVERLOAD, "execution slowed by those beside it")                                                                 \
+    X(ADAPTIVE, "function whose concurrency adapts")                                                                   \
+    X(BOUNDED, "function with bounds at the door")                                                                     \
+    X(POISON, "request that takes down each instance that runs it")                                                    \
+    X(BROKER_END, "broker ended by SIGTERM and restarted")                                                             \
+    X(BUILD_ROOM, "build failed on one instance for want of room")
 
 enum sim_fault {
 #define X(name, text) FAULT_##name,
@@ -85,16 +130,38 @@ const char *sim_fault_name(enum sim_fault fault); /* "LINK_CUT"; never NULL */
 const char *sim_fault_text(enum sim_fault fault); /* "connection cut"; never NULL */
 
 struct schedule;
+struct core;
+
+/* A state to go on from, instead of an empty world: a core that ran elsewhere, and the effects that it asked for and
+ * that were not answered yet. The world around it is made up: by the seed, of what the core believed. */
+struct sim_fork {
+    const struct core *core;
+    const struct effect *pending;
+    uint32_t pending_count;
+    const bool *faults; /* FAULT_COUNT: which may happen; NULL: what the seed draws */
+};
+
+/* NULL, or why the simulator can't go on from this state, in words. */
+const char *sim_fork_obstacle(const struct sim_fork *fork);
 
 struct sim_options {
     uint64_t seed;
     uint64_t steps;        /* core steps, over all cores, after which the faults end; 0: SIM_STEPS_DEFAULT */
     uint32_t mutant;       /* planted bug of the core; only in builds with STEAD_MUTANTS */
     bool wall_jumps_never; /* the same world with all wall clocks steady: the effects must not differ */
+    bool other_lengths;    /* the same world with payloads of other lengths: the effects must not differ */
+    bool heal_whole;       /* nothing is left dead, cut off or stopped */
     /* NULL, or what happens, instead of what the seed would draw. Its seed, steps and mutant count, not those here. */
     const struct schedule *schedule;
     struct schedule *record; /* NULL, or filled with what happened; sorted. The caller frees it */
-    FILE *story;             /* NULL, or where the run is told, one line an event */
+    /* NULL, or what is given each line of the history. The run then goes on after a violation that concerns only what
+     * is told to others, so that the history can be judged by itself; the first violation is reported all the same. */
+    void (*history)(void *owner, const char *line, size_t length);
+    void *history_owner;
+    bool messages;       /* the history also has what goes over connections: for pictures, nobody outside sees it */
+    const char *without; /* NULL, or the invariant that is not judged: "S5" */
+    const struct sim_fork *fork; /* NULL, or what the first instance goes on from */
+    FILE *story;                 /* NULL, or where the run is told, one line an event */
 };
 
 struct sim_violation {
@@ -109,14 +176,21 @@ struct sim_report {
     uint64_t hash;         /* over all inputs and effects of all cores, and every final core_hash() */
     uint64_t effects_hash; /* over effects alone: wall clocks must not move it */
     struct sim_violation violation;
+    bool cut_short; /* by what `without` says is not judged: nothing can be said of the rest */
     uint32_t nodes, functions;
     uint64_t faults[FAULT_COUNT];
     uint64_t effects[EFFECT_COUNT], inputs[INPUT_COUNT];
     uint64_t ends[END_COUNT]; /* results stored, by how they ended */
     uint64_t replies[REASON_COUNT];
     uint64_t requests, accepted, executions, calls;
+    uint64_t seen[SEEN_COUNT]; /* what must happen sometimes */
+    struct edges edges;
     uint64_t refused_results; /* create-only publishes that lost: duplicates averted */
     uint64_t redeliveries, resurrected;
+    uint64_t visits, lease_holders; /* pulls of the sweeper; how often the lease changed hands */
+    uint64_t
+        forgotten; /* requests of which a power loss took something, and which the last judgement therefore excused */
+    uint64_t left_out, stranded; /* instances that were never healed; requests that no healed one may run */
     uint64_t turns; /* messages that went out while all instances were equally free, in worlds without faults */
 };
 

@@ -61,6 +61,31 @@ static void story_key(const struct world *world, struct key key)
     }
 }
 
+/* What the broker says of queues. */
+static void story_queue(const struct world *world, const struct input *input)
+{
+    FILE *out = world->options.story;
+    switch ((enum input_kind)input->kind) {
+    case INPUT_WALKED:
+        story_key(world, input->as.walked.request);
+        fprintf(out, " #%llu of %llu", (unsigned long long)input->as.walked.sequence,
+                (unsigned long long)input->as.walked.last);
+        return;
+    case INPUT_CONSUMER_READY:
+        fprintf(out, " fresh after %llu, first %llu, %u messages, %u waiting, %u pending",
+                (unsigned long long)input->as.consumer.fresh_after, (unsigned long long)input->as.consumer.first,
+                input->as.consumer.messages_min, input->as.consumer.waiting, input->as.consumer.ack_pending);
+        return;
+    case INPUT_QUEUE:
+    case INPUT_STRAY:
+        story_key(world, input->as.queue.function);
+        fprintf(out, " %u messages", input->as.queue.messages);
+        return;
+    default:
+        return;
+    }
+}
+
 static void story_input_fields(const struct world *world, const struct input *input)
 {
     static const char *const doors[] = { "execute", "submit", "await", "look", "cancel" };
@@ -92,8 +117,8 @@ static void story_input_fields(const struct world *world, const struct input *in
         fprintf(out, " %u becomes %llu", input->as.setting.which, (unsigned long long)input->as.setting.value);
         return;
     case INPUT_LEDGER:
-        fprintf(out, " revision %llu attempts %u starts %u", (unsigned long long)input->as.ledger.revision,
-                input->as.ledger.attempts, input->as.ledger.starts);
+        fprintf(out, " revision %llu attempts %u starts %u last %s", (unsigned long long)input->as.ledger.revision,
+                input->as.ledger.attempts, input->as.ledger.starts, cause_text((enum cause)input->as.ledger.last));
         return;
     case INPUT_PULL_ENDED:
         fprintf(out, " unfilled %u", input->as.pull.unfilled);
@@ -103,7 +128,11 @@ static void story_input_fields(const struct world *world, const struct input *in
         fprintf(out, " retries %u, %u at once, %u workers", input->as.function.retries_max,
                 input->as.function.concurrency, input->as.function.workers_max);
         return;
+    case INPUT_FUNCTION_POLICY:
+        story_key(world, input->as.policy.name);
+        return;
     case INPUT_FUNCTION_REMOVED:
+    case INPUT_RELEASE:
         story_key(world, input->as.function.name);
         return;
     case INPUT_WORKER_READY:
@@ -113,11 +142,8 @@ static void story_input_fields(const struct world *world, const struct input *in
     case INPUT_WORKER_ERROR:
         fprintf(out, " stream %u class %u", input->as.worker.stream, input->as.worker.class);
         return;
-    case INPUT_CONSUMER_READY:
-        fprintf(out, " fresh after %llu", (unsigned long long)input->as.consumer.fresh_after);
-        return;
     default:
-        return;
+        story_queue(world, input);
     }
 }
 
@@ -162,6 +188,9 @@ void story_effect(const struct world *world, uint32_t index, const struct effect
     }
     if (effect->code != 0) {
         fprintf(out, " %s", reason_name((enum reason)effect->code));
+    }
+    if (effect->cause != 0) {
+        fprintf(out, " for %s", cause_text((enum cause)effect->cause));
     }
     if (effect->count != 0 || effect->starts != 0) {
         fprintf(out, " count %u/%u", effect->count, effect->starts);

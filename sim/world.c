@@ -5,20 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/assert.h"
 #include "core/draw.h"
 
 enum { EPOCH_WALL_SECONDS = 1767225600 }; /* the broker's wall clock when a world begins */
-
-uint64_t world_draw(const struct world *world, uint64_t entity, uint64_t purpose, uint64_t counter)
-{
-    return draw(world->options.seed, entity, purpose, counter);
-}
-
-uint64_t world_draw_below(const struct world *world, uint64_t bound, uint64_t entity, uint64_t purpose,
-                          uint64_t counter)
-{
-    return draw_below(world_draw(world, entity, purpose, counter), bound);
-}
 
 static bool fault_drawn(struct world *world, enum sim_fault fault, uint64_t entity)
 {
@@ -30,31 +20,57 @@ static bool fault_drawn(struct world *world, enum sim_fault fault, uint64_t enti
     return world_draw_below(world, 1000000, entity, PURPOSE_FAULT_HIT + fault, counter) < rate;
 }
 
-bool world_strikes(struct world *world, enum sim_fault fault, uint64_t entity)
+bool world_draws_strike(struct world *world, enum sim_fault fault, uint64_t entity)
 {
-    if (world->healed) {
-        return false;
+    bool strikes = fault_drawn(world, fault, entity);
+    if (world->follows) {
+        strikes = follow_strikes(world, fault, entity, strikes);
     }
-    bool strikes = follow_strikes(world, fault, entity, fault_drawn(world, fault, entity));
     world->report->faults[fault] += strikes;
     return strikes;
 }
 
-void world_violation(struct world *world, const char *id, const char *format, ...)
+static bool unjudged(const struct world *world, const char *id)
+{
+    return world->options.without != NULL && strcmp(world->options.without, id) == 0;
+}
+
+/* The first one counts. */
+static void violation_note(struct world *world, const char *id, const char *format, va_list arguments)
 {
     struct sim_violation *violation = &world->report->violation;
-    va_list arguments;
-    va_start(arguments, format);
+    if (violation->id[0] != 0 || unjudged(world, id)) {
+        return;
+    }
     vsnprintf(violation->why, sizeof(violation->why), format, arguments);
-    va_end(arguments);
     snprintf(violation->id, sizeof(violation->id), "%s", id);
     violation->step = world->steps;
     violation->at_ns = world->now;
     story_event(world, "VIOLATION %s: %s", violation->id, violation->why);
+}
+
+void world_violation(struct world *world, const char *id, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    violation_note(world, id, format, arguments);
+    va_end(arguments);
+    world->report->cut_short = unjudged(world, id);
     longjmp(world->stop, 1);
 }
 
-struct event *world_post(struct world *world, uint64_t at, enum event_kind kind)
+void world_wrong(struct world *world, const char *id, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    violation_note(world, id, format, arguments);
+    va_end(arguments);
+    if (world->options.history == NULL && !unjudged(world, id)) {
+        longjmp(world->stop, 1);
+    }
+}
+
+static struct event *event_post(struct world *world, uint64_t at, enum event_kind kind)
 {
     struct event *event = kernel_post(&world->kernel, at);
     if (event == NULL) {
@@ -65,19 +81,51 @@ struct event *world_post(struct world *world, uint64_t at, enum event_kind kind)
     return event;
 }
 
-struct event *world_post_node(struct world *world, uint64_t at, enum event_kind kind, uint32_t node)
+static struct event *event_post_node(struct world *world, uint64_t at, enum event_kind kind, uint32_t node)
 {
-    struct event *event = world_post(world, at, kind);
+    struct event *event = event_post(world, at, kind);
     event->node = node;
     event->incarnation = world->nodes[node].incarnation;
     return event;
 }
 
-/* One multiply and two shifts a word: enough to tell two runs apart, cheap enough to take in everything. */
-void world_hash(struct world *world, uint64_t value)
+struct event *world_post(struct world *world, uint64_t at, enum event_kind kind)
 {
-    uint64_t hash = (world->hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
-    world->hash = hash ^ hash >> 29;
+    ASSERT(kind >= EVENT_TICK);
+    return event_post(world, at, kind);
+}
+
+struct event *world_post_node(struct world *world, uint64_t at, enum event_kind kind, uint32_t node)
+{
+    ASSERT(kind >= EVENT_TICK);
+    return event_post_node(world, at, kind, node);
+}
+
+void world_post_again(struct world *world, uint64_t at, const struct event *event)
+{
+    struct event *later = event_post(world, at, (enum event_kind)event->kind);
+    *later = *event;
+    later->at = at;
+}
+
+struct event *world_post_input(struct world *world, uint64_t at, enum event_kind kind, uint32_t node,
+                               const struct input *input, const struct content *content)
+{
+    struct event *event = event_post_node(world, at, kind, node);
+    event->input = *input;
+    event->content = content != NULL ? *content : (struct content){ .kind = CONTENT_NONE };
+    return event;
+}
+
+/* An adapter reads the blobs when it sends; slot 0 is none, and empty. */
+struct event *world_post_effect(struct world *world, uint64_t at, uint32_t node, const struct effect *effect)
+{
+    const struct slot *slots = world->nodes[node].slots;
+    struct event *event = event_post_node(world, at, EVENT_TO_BROKER, node);
+    event->effect = *effect;
+    event->content = slots[effect->blob.slot].content;
+    event->second = slots[effect->second.slot].content.payload;
+    return event;
 }
 
 /* Keys of the world name their row in `hi`; `lo` is as even as a real hash. */
@@ -99,17 +147,20 @@ uint32_t function_of_key(const struct world *world, struct key key)
     return key.hi >> 40 == 1 && function < world->choices.functions ? (uint32_t)function : FUNCTIONS_MAX;
 }
 
-uint8_t request_alias(const struct world *world, uint32_t request)
-{
-    bool named = world_draw_below(world, 1000000, request, PURPOSE_ALIAS, 0) < world->choices.fault[FAULT_ALIAS];
-    return named ? 1 : ALIAS_LIVE;
-}
-
-/* Each function is served by the first node at least. */
+/* Each function is served by the first node at least, unless by nobody. The first node of a fork serves what its core
+ * does. */
 bool served_elsewhere(const struct world *world, uint32_t node, uint32_t function)
 {
-    return node != 0 && world->choices.fault[FAULT_ELSEWHERE] != 0 &&
-           world_draw_below(world, 3, function, PURPOSE_ELSEWHERE, node) == 0;
+    if (world->functions[function].elsewhere) {
+        return node == 0;
+    }
+    if (world->options.fork != NULL && node == 0) {
+        return false;
+    }
+    bool nobody = function != 0 && world->choices.fault[FAULT_UNSERVED] != 0 &&
+                  world_draw_below(world, 4, function, PURPOSE_ELSEWHERE, NODES_MAX) == 0;
+    return nobody || (node != 0 && world->choices.fault[FAULT_ELSEWHERE] != 0 &&
+                      world_draw_below(world, 3, function, PURPOSE_ELSEWHERE, node) == 0);
 }
 
 int64_t broker_wall(const struct world *world)
@@ -132,4 +183,42 @@ const char *sim_fault_name(enum sim_fault fault)
 const char *sim_fault_text(enum sim_fault fault)
 {
     return fault < FAULT_COUNT ? fault_texts[fault] : "?";
+}
+
+/* Half of the functions have something to say about how their failures are treated. */
+static void make_policy(struct world *world, uint32_t number)
+{
+    struct function *function = &world->functions[number];
+    uint64_t random = world_draw(world, number, PURPOSE_POLICY, 0);
+    memset(function->policy.retries, UINT8_MAX, sizeof(function->policy.retries));
+    if ((random & 1) != 0) {
+        function->policy.retry_ns_base = draw_below(draw_mix(random + 1), 2 * SECOND);
+        function->policy.retry_ns_max = function->policy.retry_ns_base * draw_below(draw_mix(random + 2), 20);
+        function->policy.jitter = (uint8_t)draw_below(draw_mix(random + 3), JITTER_DECORRELATED + 2);
+        for (uint32_t cause = 1; cause < CAUSE_KEPT; cause++) {
+            bool own = draw_below(draw_mix(random + 4 + cause), 3) == 0;
+            function->policy.retries[cause] = own ? (uint8_t)draw_below(draw_mix(random + cause * 64), 3) : UINT8_MAX;
+        }
+    }
+}
+
+void world_make_functions(struct world *world)
+{
+    for (uint32_t number = 0; number < world->choices.functions; number++) {
+        struct function *function = &world->functions[number];
+        uint64_t random = world_draw(world, number, PURPOSE_KEY, 0);
+        function->name = version_key(number, 0);
+        function->version = 1;
+        function->named[0] = 1u << 1;
+        function->retries_max = (uint16_t)draw_below(draw_mix(random + 1), 5);
+        function->concurrency = (uint16_t)(1 + draw_below(draw_mix(random + 2), 4));
+        function->workers_max = (uint16_t)(1 + draw_below(draw_mix(random + 3), 4));
+        function->timeout_ns = SECOND + draw_below(draw_mix(random + 4), 10 * SECOND);
+        bool cold = draw_below(draw_mix(random + 7), 8) == 0; /* Nothing is kept warm. */
+        function->keep_alive_ns = cold ? 0 : SECOND + draw_below(draw_mix(random + 5), 60 * SECOND);
+        function->run_ns =
+            world->choices.run_ns_mean / 2 + draw_below(draw_mix(random + 6), world->choices.run_ns_mean);
+        make_policy(world, number);
+        load_make(world, number);
+    }
 }

@@ -51,6 +51,7 @@ struct config_pairs {
 
 /* The order of the choices in config_keys.h. */
 enum config_jitter { CONFIG_JITTER_FULL, CONFIG_JITTER_NONE, CONFIG_JITTER_EQUAL, CONFIG_JITTER_DECORRELATED };
+enum manifest_jitter { MANIFEST_JITTER_INHERIT }; /* the others are enum config_jitter + 1 */
 enum config_storage { CONFIG_STORAGE_FILE, CONFIG_STORAGE_MEMORY };
 enum config_routing { CONFIG_ROUND_ROBIN, CONFIG_RANDOM, CONFIG_LEAST_LOADED, CONFIG_LEAST_CONNECTIONS };
 enum config_log_level { CONFIG_LOG_DEBUG, CONFIG_LOG_INFO, CONFIG_LOG_WARN, CONFIG_LOG_ERROR };
@@ -169,6 +170,9 @@ bool manifest_load_text(const char *text, size_t length, const char *name, const
                         struct manifest *ret_manifest, struct config_problems *problems);
 /* Sets what the manifest does not give: from the queue group of the language, else from functions.*. Repeatable. */
 void manifest_inherit(struct manifest *manifest, const struct config *defaults, const char *language);
+/* After that: whether all attempts of a request end before queue.maxAge does; if not, `problems` says so. */
+bool manifest_fits(const struct manifest *manifest, const struct config *config, const char *name,
+                   struct config_problems *problems);
 void manifest_free(struct manifest *manifest);
 void manifest_schema_print(FILE *out);
 

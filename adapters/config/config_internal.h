@@ -163,6 +163,15 @@ int64_t config_retries_of(const struct config *config, const struct config_group
 const char *config_given_name(const struct config *config, const char *path);
 const struct config_origin *config_origin_of(const struct config *config, const char *path);
 void config_check_values(const struct config *config, struct config_problems *problems);
+/* So many attempts of a request, one after another. */
+struct config_attempts {
+    int64_t count, timeout_ns;
+    const char *keys;  /* how the problem names what both came from: " (functions.maxRetries) of functions.timeout" */
+    const char *group; /* NULL: of none */
+};
+/* Whether queue.maxAge is longer than they take; if not, says so, beginning with `file` ("": none). */
+bool config_outlives(const struct config *config, const char *file, const struct config_attempts *attempts,
+                     struct config_problems *problems);
 void config_json_text(FILE *out, const char *text);
 
 #endif

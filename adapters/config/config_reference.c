@@ -38,6 +38,7 @@ static void print_type(const struct config_key *key, FILE *out)
         break;
     case CONFIG_DURATION:
         fprintf(out, "\"type\": [\"string\", \"integer\"], \"pattern\": \"%s\"", duration);
+        fputs(", \"minimum\": 0, \"maximum\": 0", out); /* A number has no unit, so only 0 is a duration. */
         break;
     case CONFIG_SIZE:
         fprintf(out, "\"type\": [\"string\", \"integer\"], \"pattern\": \"%s\"", size);

@@ -53,9 +53,34 @@ void manifest_inherit(struct manifest *manifest, const struct config *defaults, 
     INHERIT("keepAlive", keep_alive_ns, functions_keep_alive_ns);
     INHERIT("memory", memory_bytes, functions_memory_bytes);
 #undef INHERIT
+#define INHERIT_PLAIN(name, member, from)                                                                              \
+    do {                                                                                                               \
+        if (!given(&manifest_table, manifest->book->origins, "spec." name)) {                                          \
+            manifest->member = defaults->from;                                                                         \
+        }                                                                                                              \
+    } while (0)
+    INHERIT_PLAIN("adaptiveConcurrency", concurrency_adapts, functions_concurrency_adapts);
+    INHERIT_PLAIN("minConcurrency", concurrency_min, functions_concurrency_min);
+    INHERIT_PLAIN("retries.error", retries_error, functions_retries_error);
+    INHERIT_PLAIN("retries.throttled", retries_throttled, functions_retries_throttled);
+    INHERIT_PLAIN("retries.timeout", retries_timeout, functions_retries_timeout);
+    INHERIT_PLAIN("retries.crash", retries_crash, functions_retries_crash);
+    INHERIT_PLAIN("retries.outOfMemory", retries_out_of_memory, functions_retries_out_of_memory);
+    INHERIT_PLAIN("retries.invalidOutput", retries_invalid_output, functions_retries_invalid_output);
+    INHERIT_PLAIN("retries.notStarted", retries_not_started, functions_retries_not_started);
+#undef INHERIT_PLAIN
     if (!given(&manifest_table, manifest->book->origins, "spec.maxRetries")) {
         manifest->retries_max = config_retries_of(defaults, group);
     }
+}
+
+bool manifest_fits(const struct manifest *manifest, const struct config *config, const char *name,
+                   struct config_problems *problems)
+{
+    const struct config_attempts attempts = { .count = manifest->retries_max + 1,
+                                              .timeout_ns = manifest->timeout_ns,
+                                              .keys = " (spec.maxRetries) of spec.timeout" };
+    return config_outlives(config, name, &attempts, problems);
 }
 
 static bool variable_name_valid(const char *name)

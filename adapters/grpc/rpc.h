@@ -57,6 +57,12 @@ const char *rpc_status_name(int status);
 #define RPC_PATH_ALIAS        "/function.v1.FunctionAdmin/SetAlias"
 #define RPC_PATH_ROLLOUT      "/function.v1.FunctionAdmin/Rollout"
 #define RPC_PATH_INSTANCES    "/function.v1.FunctionAdmin/Instances"
+#define RPC_PATH_QUEUES       "/function.v1.FunctionAdmin/Queues"
+#define RPC_PATH_PAUSE        "/function.v1.FunctionAdmin/PauseQueue"
+#define RPC_PATH_RELEASE      "/function.v1.FunctionAdmin/Release"
+#define RPC_PATH_LETTERS      "/function.v1.FunctionAdmin/DeadLetters"
+#define RPC_PATH_REDRIVE      "/function.v1.FunctionAdmin/Redrive"
+#define RPC_PATH_DROP         "/function.v1.FunctionAdmin/Drop"
 #define RPC_PATH_CHECK        "/grpc.health.v1.Health/Check"
 #define RPC_PATH_WATCH        "/grpc.health.v1.Health/Watch"
 #define RPC_PATH_REFLECT      "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
@@ -131,6 +137,14 @@ struct rpc_version {
     size_t alias_count;
 };
 
+/* What the broker gives for what it has acknowledged; storage "": not known yet. */
+struct rpc_durability {
+    struct bytes storage;
+    uint32_t replicas;
+    int64_t sync_interval_ms; /* 0: with each message */
+    bool sync_told;           /* otherwise the default of the broker's version */
+};
+
 /* One live instance, as Instances shows it. */
 struct rpc_instance {
     struct bytes name;
@@ -140,6 +154,37 @@ struct rpc_instance {
     const struct bytes *languages;
     size_t language_count;
     uint32_t slots, running, functions;
+    struct rpc_durability durability;
+};
+
+/* What is queued for one function, as Queues shows it. */
+struct rpc_queue {
+    struct bytes name;
+    struct bytes language;
+    uint64_t messages, pending_max;
+    uint64_t bytes, bytes_max; /* estimated, and before the door refuses; 0: no bound */
+    int64_t age_ms_max;        /* the same */
+    uint32_t running, concurrency_limit, concurrency_max;
+    int64_t oldest_ms;         /* -1: not known */
+    int64_t processed_unix_ms; /* when one last ended on the instance that answers; 0: never */
+    uint32_t takers, in_hand;  /* in_hand: there */
+    bool paused, unknown;
+};
+
+/* One dead letter, as DeadLetters shows it; `stderr_end`, `data` only if the whole was asked for. */
+struct rpc_letter {
+    struct bytes request_id, function, reason, cause, causes, error, redriven_as, exit, stderr_end, content_type, data;
+    uint32_t attempts;
+    int64_t buried_unix_ms;
+    uint64_t sequence, size;
+};
+
+/* Which of them. */
+struct rpc_letters_query {
+    struct bytes name, request_id, cause; /* each may be empty */
+    uint64_t after;
+    uint32_t limit;
+    bool whole;
 };
 
 /* How far one instance is, as Rollout shows it. */

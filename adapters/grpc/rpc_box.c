@@ -142,11 +142,42 @@ static void copy_instances(struct block *block, struct rpc_answer *answer)
         answer->instances = instances;
 }
 
+static void copy_queues(struct block *block, struct rpc_answer *answer)
+{
+    struct rpc_queue *queues = block_take(block, answer->queue_count * sizeof *queues);
+    for (size_t i = 0; i < answer->queue_count; i++) {
+        struct rpc_queue one = answer->queues[i];
+        copy_bytes(block, &one.name);
+        copy_bytes(block, &one.language);
+        if (queues)
+            queues[i] = one;
+    }
+    if (queues)
+        answer->queues = queues;
+}
+
+static void copy_letters(struct block *block, struct rpc_answer *answer)
+{
+    struct rpc_letter *letters = block_take(block, answer->letter_count * sizeof *letters);
+    for (size_t i = 0; i < answer->letter_count; i++) {
+        struct rpc_letter one = answer->letters[i];
+        struct bytes *texts[] = { &one.request_id, &one.function,     &one.reason, &one.cause,
+                                  &one.causes,     &one.error,        &one.exit,   &one.redriven_as,
+                                  &one.stderr_end, &one.content_type, &one.data };
+        for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++)
+            copy_bytes(block, texts[t]);
+        if (letters)
+            letters[i] = one;
+    }
+    if (letters)
+        answer->letters = letters;
+}
+
 static void copy_answer(struct block *block, struct rpc_answer *answer)
 {
-    struct bytes *texts[] = { &answer->request_id,  &answer->packed_event,   &answer->text,    &answer->type,
-                              &answer->error_class, &answer->reason,         &answer->outcome, &answer->function,
-                              &answer->version,     &answer->violation_field };
+    struct bytes *texts[] = { &answer->request_id,  &answer->packed_event,    &answer->text,    &answer->type,
+                              &answer->error_class, &answer->reason,          &answer->outcome, &answer->function,
+                              &answer->version,     &answer->violation_field, &answer->cause,   &answer->causes };
     for (size_t t = 0; t < sizeof texts / sizeof texts[0]; t++)
         copy_bytes(block, texts[t]);
     copy_pairs(block, answer);
@@ -154,6 +185,8 @@ static void copy_answer(struct block *block, struct rpc_answer *answer)
     copy_versions(block, answer);
     copy_rollout(block, answer);
     copy_instances(block, answer);
+    copy_queues(block, answer);
+    copy_letters(block, answer);
 }
 
 struct rpc_answer_box *rpc_box_new(const struct rpc_answer *answer)

@@ -65,7 +65,13 @@ struct rpc_reply {
     struct rpc_rollout rollout;
     const struct rpc_instance *instances;
     size_t instance_count;
-    struct bytes raw; /* the response message as it came */
+    const struct rpc_queue *queues;
+    size_t queue_count;
+    const struct rpc_letter *letters;
+    size_t letter_count;
+    uint64_t next;              /* letters: 0: there are no more */
+    struct bytes cause, causes; /* of a stored result: "crash", "error=2,crash=1" */
+    struct bytes raw;           /* the response message as it came */
 };
 void rpc_reply_free(struct rpc_reply *reply);
 
@@ -94,7 +100,16 @@ struct rpc_reply *rpc_client_rollback(struct rpc_client *client, struct bytes na
 struct rpc_reply *rpc_client_alias(struct rpc_client *client, struct bytes name, const struct rpc_alias *alias,
                                    int64_t timeout_ns);
 struct rpc_reply *rpc_client_rollout(struct rpc_client *client, struct bytes name, int64_t timeout_ns);
+struct rpc_reply *rpc_client_release(struct rpc_client *client, struct bytes name, int64_t timeout_ns);
+struct rpc_reply *rpc_client_letters(struct rpc_client *client, const struct rpc_letters_query *query,
+                                     int64_t timeout_ns);
+struct rpc_reply *rpc_client_redrive(struct rpc_client *client, struct bytes name, struct bytes request_id,
+                                     int64_t timeout_ns);
+struct rpc_reply *rpc_client_drop(struct rpc_client *client, struct bytes name, struct bytes request_id,
+                                  int64_t timeout_ns);
 struct rpc_reply *rpc_client_instances(struct rpc_client *client, int64_t timeout_ns);
+struct rpc_reply *rpc_client_queues(struct rpc_client *client, int64_t timeout_ns);
+struct rpc_reply *rpc_client_pause(struct rpc_client *client, struct bytes name, bool paused, int64_t timeout_ns);
 /* Any unary method with any request bytes; the reply has status, details and raw. */
 struct rpc_reply *rpc_client_call(struct rpc_client *client, const char *path, struct bytes message,
                                   int64_t timeout_ns);

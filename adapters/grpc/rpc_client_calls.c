@@ -72,9 +72,54 @@ struct rpc_reply *rpc_client_cancel(struct rpc_client *client, struct bytes requ
     return call_name(client, RPC_PATH_CANCEL, request_id, timeout_ns);
 }
 
+struct rpc_reply *rpc_client_release(struct rpc_client *client, struct bytes name, int64_t timeout_ns)
+{
+    return call_name(client, RPC_PATH_RELEASE, name, timeout_ns);
+}
+
+struct rpc_reply *rpc_client_letters(struct rpc_client *client, const struct rpc_letters_query *query,
+                                     int64_t timeout_ns)
+{
+    struct event_buffer message = { 0 };
+    bool encoded = rpc_request_letters(query, &message);
+    return call_encoded(client, RPC_PATH_LETTERS, &message, encoded, timeout_ns);
+}
+
+static struct rpc_reply *call_letter(struct rpc_client *client, const char *path, struct bytes name,
+                                     struct bytes request_id, int64_t timeout_ns)
+{
+    struct event_buffer message = { 0 };
+    bool encoded = rpc_request_letter(name, request_id, &message);
+    return call_encoded(client, path, &message, encoded, timeout_ns);
+}
+
+struct rpc_reply *rpc_client_redrive(struct rpc_client *client, struct bytes name, struct bytes request_id,
+                                     int64_t timeout_ns)
+{
+    return call_letter(client, RPC_PATH_REDRIVE, name, request_id, timeout_ns);
+}
+
+struct rpc_reply *rpc_client_drop(struct rpc_client *client, struct bytes name, struct bytes request_id,
+                                  int64_t timeout_ns)
+{
+    return call_letter(client, RPC_PATH_DROP, name, request_id, timeout_ns);
+}
+
 struct rpc_reply *rpc_client_instances(struct rpc_client *client, int64_t timeout_ns)
 {
     return rpc_client_call(client, RPC_PATH_INSTANCES, (struct bytes){ 0 }, timeout_ns);
+}
+
+struct rpc_reply *rpc_client_queues(struct rpc_client *client, int64_t timeout_ns)
+{
+    return rpc_client_call(client, RPC_PATH_QUEUES, (struct bytes){ 0 }, timeout_ns);
+}
+
+struct rpc_reply *rpc_client_pause(struct rpc_client *client, struct bytes name, bool paused, int64_t timeout_ns)
+{
+    struct event_buffer message = { 0 };
+    bool encoded = rpc_request_pause(name, paused, &message);
+    return call_encoded(client, RPC_PATH_PAUSE, &message, encoded, timeout_ns);
 }
 
 struct rpc_reply *rpc_client_result(struct rpc_client *client, struct bytes request_id, bool wait, int64_t timeout_ns)

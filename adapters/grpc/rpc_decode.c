@@ -205,7 +205,12 @@ static bool decode_request_id(struct rpc_request_box *box, enum rpc_kind kind, s
     }
     if (!rpc_decode_text(box->request.request_id, "request_id", false, ret_refusal))
         return false;
-    if (cloudevents_request_id_valid(box->request.request_id))
+    return rpc_decode_id(box->request.request_id, ret_refusal);
+}
+
+bool rpc_decode_id(struct bytes id, struct rpc_refusal *ret_refusal)
+{
+    if (cloudevents_request_id_valid(id))
         return true;
     rpc_decode_refuse_field(ret_refusal, "request_id",
                             "request_id must be 1 to 128 printable ASCII characters other than space . * >; pass the "

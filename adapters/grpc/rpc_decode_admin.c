@@ -61,13 +61,14 @@ static bool decode_deploy(struct rpc_request_box *box, struct bytes bytes, struc
            rpc_decode_text(box->deploy.alias, "alias", true, ret_refusal) && deploy_files(box, message, ret_refusal);
 }
 
-/* List, Get, Versions and Rollout: one text in field 1 each. */
+/* List, Get, Versions, Rollout and Release: one text in field 1 each. */
 static bool decode_name(struct rpc_request_box *box, enum rpc_kind kind, struct bytes bytes,
                         struct rpc_refusal *ret_refusal)
 {
     _Static_assert(sizeof(Function__V1__ListRequest) == sizeof(Function__V1__GetRequest), "one text each");
     _Static_assert(sizeof(Function__V1__VersionsRequest) == sizeof(Function__V1__GetRequest), "one text each");
     _Static_assert(sizeof(Function__V1__RolloutRequest) == sizeof(Function__V1__GetRequest), "one text each");
+    _Static_assert(sizeof(Function__V1__ReleaseRequest) == sizeof(Function__V1__GetRequest), "one text each");
     ProtobufCMessage *unpacked = rpc_decode_message(&function__v1__get_request__descriptor, bytes, RPC_FIELDS_MAX_SMALL,
                                                     &box->arena, ret_refusal);
     if (!unpacked)
@@ -147,6 +148,42 @@ static bool decode_alias(struct rpc_request_box *box, struct bytes bytes, struct
            decode_routes(&box->request.alias, message, ret_refusal);
 }
 
+static bool decode_letters(struct rpc_request_box *box, struct bytes bytes, struct rpc_refusal *ret_refusal)
+{
+    ProtobufCMessage *unpacked = rpc_decode_message(&function__v1__dead_letters_request__descriptor, bytes,
+                                                    RPC_FIELDS_MAX_SMALL, &box->arena, ret_refusal);
+    if (!unpacked)
+        return false;
+    const Function__V1__DeadLettersRequest *message = (const Function__V1__DeadLettersRequest *)unpacked;
+    box->request.letters = (struct rpc_letters_query){ .name = rpc_view(message->name),
+                                                       .request_id = rpc_view(message->request_id),
+                                                       .cause = rpc_view(message->cause),
+                                                       .after = message->after,
+                                                       .limit = message->limit,
+                                                       .whole = message->whole };
+    const struct rpc_letters_query *letters = &box->request.letters;
+    return rpc_decode_text(letters->name, "name", true, ret_refusal) &&
+           rpc_decode_text(letters->request_id, "request_id", true, ret_refusal) &&
+           rpc_decode_text(letters->cause, "cause", true, ret_refusal) &&
+           (letters->request_id.length == 0 || rpc_decode_id(letters->request_id, ret_refusal));
+}
+
+/* Redrive and Drop. */
+static bool decode_letter(struct rpc_request_box *box, struct bytes bytes, struct rpc_refusal *ret_refusal)
+{
+    _Static_assert(sizeof(Function__V1__DropRequest) == sizeof(Function__V1__RedriveRequest), "two texts each");
+    ProtobufCMessage *unpacked = rpc_decode_message(&function__v1__redrive_request__descriptor, bytes,
+                                                    RPC_FIELDS_MAX_SMALL, &box->arena, ret_refusal);
+    if (!unpacked)
+        return false;
+    const Function__V1__RedriveRequest *message = (const Function__V1__RedriveRequest *)unpacked;
+    box->request.name = rpc_view(message->name);
+    box->request.request_id = rpc_view(message->request_id);
+    return rpc_decode_text(box->request.name, "name", false, ret_refusal) &&
+           rpc_decode_text(box->request.request_id, "request_id", false, ret_refusal) &&
+           rpc_decode_id(box->request.request_id, ret_refusal);
+}
+
 bool rpc_decode_admin(struct rpc_request_box *box, enum rpc_kind kind, struct bytes message,
                       struct rpc_refusal *ret_refusal)
 {
@@ -159,6 +196,15 @@ bool rpc_decode_admin(struct rpc_request_box *box, enum rpc_kind kind, struct by
         return decode_rollback(box, message, ret_refusal);
     case RPC_ALIAS:
         return decode_alias(box, message, ret_refusal);
+    case RPC_QUEUES:
+        return rpc_decode_queues(box, message, ret_refusal);
+    case RPC_PAUSE:
+        return rpc_decode_pause(box, message, ret_refusal);
+    case RPC_LETTERS:
+        return decode_letters(box, message, ret_refusal);
+    case RPC_REDRIVE:
+    case RPC_DROP:
+        return decode_letter(box, message, ret_refusal);
     case RPC_INSTANCES:
         return rpc_decode_message(&function__v1__instances_request__descriptor, message, RPC_FIELDS_MAX_SMALL,
                                   &box->arena, ret_refusal) != NULL;

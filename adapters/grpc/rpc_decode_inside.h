@@ -33,7 +33,12 @@ void rpc_decode_refuse_field(struct rpc_refusal *ret_refusal, const char *field,
 ProtobufCMessage *rpc_decode_message(const ProtobufCMessageDescriptor *type, struct bytes message, size_t fields_max,
                                      struct rpc_arena *arena, struct rpc_refusal *ret_refusal);
 /* UTF-8 without NUL and, unless it may be, not empty. */
+bool rpc_decode_id(struct bytes id, struct rpc_refusal *ret_refusal); /* one token of a subject */
 bool rpc_decode_text(struct bytes text, const char *field, bool may_be_empty, struct rpc_refusal *ret_refusal);
+
+/* rpc_queues.c */
+bool rpc_decode_queues(struct rpc_request_box *box, struct bytes bytes, struct rpc_refusal *ret_refusal);
+bool rpc_decode_pause(struct rpc_request_box *box, struct bytes bytes, struct rpc_refusal *ret_refusal);
 
 /* rpc_decode_admin.c: the methods of FunctionAdmin, into a box whose arena is ready. */
 bool rpc_decode_admin(struct rpc_request_box *box, enum rpc_kind kind, struct bytes message,

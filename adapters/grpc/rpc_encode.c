@@ -66,6 +66,8 @@ static grpc_byte_buffer *encode_stored(const struct rpc_answer *answer, struct r
     response.version = rpc_data_of(answer->version);
     response.reason = rpc_data_of(answer->reason);
     response.attempts = answer->attempts;
+    response.cause = rpc_data_of(answer->cause);
+    response.causes = rpc_data_of(answer->causes);
     if (answer->packed_event.length > 0) {
         struct event event;
         if (!event_unpack(answer->packed_event, &event))
@@ -105,7 +107,8 @@ static grpc_byte_buffer *encode(enum rpc_kind kind, const struct rpc_answer *ans
     case RPC_ANSWER_STORED:
         return kind == RPC_RESULT ? encode_stored(answer, arena) : NULL;
     case RPC_ANSWER_ACCEPTED:
-        return kind == RPC_SUBMIT || kind == RPC_CANCEL ? encode_accepted(kind, answer) : NULL;
+        return kind == RPC_SUBMIT || kind == RPC_CANCEL ? encode_accepted(kind, answer)
+                                                        : rpc_encode_admin(kind, answer, arena);
     default:
         return rpc_encode_admin(kind, answer, arena);
     }

@@ -13,6 +13,7 @@ grpc_byte_buffer *rpc_encode(enum rpc_kind kind, const struct rpc_answer *answer
 
 /* rpc_encode_admin.c: the same for the methods of FunctionAdmin; does not reset the arena. */
 grpc_byte_buffer *rpc_encode_admin(enum rpc_kind kind, const struct rpc_answer *answer, struct rpc_arena *arena);
+grpc_byte_buffer *rpc_encode_queues(enum rpc_kind kind, const struct rpc_answer *answer, struct rpc_arena *arena);
 
 static inline ProtobufCBinaryData rpc_data_of(struct bytes bytes)
 {

@@ -73,6 +73,7 @@ static grpc_byte_buffer *encode_function(const struct rpc_answer *answer, struct
     _Static_assert(sizeof(Function__V1__DeployResponse) == sizeof(Function__V1__GetResponse), "one function each");
     _Static_assert(sizeof(Function__V1__RemoveResponse) == sizeof(Function__V1__GetResponse), "one function each");
     _Static_assert(sizeof(Function__V1__RollbackResponse) == sizeof(Function__V1__GetResponse), "one function each");
+    _Static_assert(sizeof(Function__V1__ReleaseResponse) == sizeof(Function__V1__GetResponse), "one function each");
     _Static_assert(sizeof(Function__V1__SetAliasResponse) == sizeof(Function__V1__GetResponse), "one function each");
     Function__V1__GetResponse response = FUNCTION__V1__GET_RESPONSE__INIT;
     if (answer->function_count != 1)
@@ -154,6 +155,24 @@ static grpc_byte_buffer *encode_rollout(const struct rpc_rollout *rollout, struc
     return rpc_encode_message(&response.base);
 }
 
+/* NULL if it is not known; *ret_fine false if memory is short. */
+static Function__V1__Durability *durability(struct rpc_arena *arena, const struct rpc_durability *from, bool *ret_fine)
+{
+    *ret_fine = true;
+    if (from->storage.length == 0)
+        return NULL;
+    Function__V1__Durability *to = rpc_arena_take(arena, sizeof *to);
+    *ret_fine = to;
+    if (to) {
+        function__v1__durability__init(to);
+        to->storage = rpc_data_of(from->storage);
+        to->replicas = from->replicas;
+        to->sync_interval_ms = from->sync_interval_ms;
+        to->sync_told = from->sync_told;
+    }
+    return to;
+}
+
 static grpc_byte_buffer *encode_instances(const struct rpc_answer *answer, struct rpc_arena *arena)
 {
     Function__V1__InstancesResponse response = FUNCTION__V1__INSTANCES_RESPONSE__INIT;
@@ -175,7 +194,9 @@ static grpc_byte_buffer *encode_instances(const struct rpc_answer *answer, struc
         to->slots = from->slots;
         to->running = from->running;
         to->functions = from->functions;
-        if (!to->languages)
+        bool fine;
+        to->durability = durability(arena, &from->durability, &fine);
+        if (!to->languages || !fine)
             return NULL;
         response.instances[i] = to;
     }
@@ -183,10 +204,56 @@ static grpc_byte_buffer *encode_instances(const struct rpc_answer *answer, struc
     return rpc_encode_message(&response.base);
 }
 
+static void letter_fill(struct rpc_arena *arena, Function__V1__DeadLetter *to, const struct rpc_letter *from)
+{
+    function__v1__dead_letter__init(to);
+    to->request_id = rpc_data_of(from->request_id);
+    to->function = rpc_data_of(from->function);
+    to->reason = rpc_data_of(from->reason);
+    to->cause = rpc_data_of(from->cause);
+    to->causes = rpc_data_of(from->causes);
+    to->attempts = from->attempts;
+    to->error = rpc_data_of(from->error);
+    to->buried = timestamp(arena, from->buried_unix_ms);
+    to->redriven_as = rpc_data_of(from->redriven_as);
+    to->sequence = from->sequence;
+    to->exit = rpc_data_of(from->exit);
+    to->stderr_end = rpc_data_of(from->stderr_end);
+    to->content_type = rpc_data_of(from->content_type);
+    to->data = rpc_data_of(from->data);
+    to->size = from->size;
+}
+
+static grpc_byte_buffer *encode_letters(const struct rpc_answer *answer, struct rpc_arena *arena)
+{
+    Function__V1__DeadLettersResponse response = FUNCTION__V1__DEAD_LETTERS_RESPONSE__INIT;
+    size_t count = answer->letter_count;
+    Function__V1__DeadLetter *letters = rpc_arena_take(arena, count * sizeof *letters);
+    response.letters = rpc_arena_take(arena, count * sizeof(Function__V1__DeadLetter *));
+    if (!letters || !response.letters)
+        return NULL;
+    for (size_t i = 0; i < count; i++) {
+        letter_fill(arena, &letters[i], &answer->letters[i]);
+        response.letters[i] = &letters[i];
+    }
+    response.n_letters = count;
+    response.next = answer->next;
+    return rpc_encode_message(&response.base);
+}
+
+static grpc_byte_buffer *encode_letter(enum rpc_kind kind, const struct rpc_answer *answer)
+{
+    Function__V1__RedriveResponse redriven = FUNCTION__V1__REDRIVE_RESPONSE__INIT;
+    Function__V1__DropResponse dropped = FUNCTION__V1__DROP_RESPONSE__INIT;
+    redriven.request_id = dropped.request_id = rpc_data_of(answer->request_id);
+    redriven.duplicate = answer->duplicate;
+    return rpc_encode_message(kind == RPC_REDRIVE ? &redriven.base : &dropped.base);
+}
+
 grpc_byte_buffer *rpc_encode_admin(enum rpc_kind kind, const struct rpc_answer *answer, struct rpc_arena *arena)
 {
-    bool one_function =
-        kind == RPC_DEPLOY || kind == RPC_GET || kind == RPC_REMOVE || kind == RPC_ROLLBACK || kind == RPC_ALIAS;
+    bool one_function = kind == RPC_DEPLOY || kind == RPC_GET || kind == RPC_REMOVE || kind == RPC_ROLLBACK ||
+                        kind == RPC_ALIAS || kind == RPC_RELEASE;
     switch (answer->kind) {
     case RPC_ANSWER_FUNCTIONS:
         if (one_function)
@@ -196,6 +263,12 @@ grpc_byte_buffer *rpc_encode_admin(enum rpc_kind kind, const struct rpc_answer *
         return kind == RPC_VERSIONS ? encode_versions(answer, arena) : NULL;
     case RPC_ANSWER_ROLLOUT:
         return kind == RPC_ROLLOUT && answer->rollout ? encode_rollout(answer->rollout, arena) : NULL;
+    case RPC_ANSWER_QUEUES:
+        return rpc_encode_queues(kind, answer, arena);
+    case RPC_ANSWER_LETTERS:
+        return kind == RPC_LETTERS ? encode_letters(answer, arena) : NULL;
+    case RPC_ANSWER_ACCEPTED:
+        return kind == RPC_REDRIVE || kind == RPC_DROP ? encode_letter(kind, answer) : NULL;
     case RPC_ANSWER_INSTANCES:
         return kind == RPC_INSTANCES ? encode_instances(answer, arena) : NULL;
     default:

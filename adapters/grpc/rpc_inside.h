@@ -38,6 +38,12 @@
     X(RPC_PATH_ALIAS, RPC_METHOD_REQUEST, RPC_ALIAS)                                                                   \
     X(RPC_PATH_ROLLOUT, RPC_METHOD_REQUEST, RPC_ROLLOUT)                                                               \
     X(RPC_PATH_INSTANCES, RPC_METHOD_REQUEST, RPC_INSTANCES)                                                           \
+    X(RPC_PATH_QUEUES, RPC_METHOD_REQUEST, RPC_QUEUES)                                                                 \
+    X(RPC_PATH_PAUSE, RPC_METHOD_REQUEST, RPC_PAUSE)                                                                   \
+    X(RPC_PATH_RELEASE, RPC_METHOD_REQUEST, RPC_RELEASE)                                                               \
+    X(RPC_PATH_LETTERS, RPC_METHOD_REQUEST, RPC_LETTERS)                                                               \
+    X(RPC_PATH_REDRIVE, RPC_METHOD_REQUEST, RPC_REDRIVE)                                                               \
+    X(RPC_PATH_DROP, RPC_METHOD_REQUEST, RPC_DROP)                                                                     \
     X(RPC_PATH_CHECK, RPC_METHOD_CHECK, RPC_EXECUTE)                                                                   \
     X(RPC_PATH_WATCH, RPC_METHOD_WATCH, RPC_EXECUTE)                                                                   \
     X(RPC_PATH_REFLECT, RPC_METHOD_REFLECT, RPC_EXECUTE)                                                               \

@@ -120,6 +120,8 @@ static void stored_read(struct rpc_reply_box *box)
     reply->version = rpc_reply_view(response->version);
     detail_read(reply, response->error_detail);
     reply->attempts = response->attempts;
+    reply->cause = rpc_reply_view(response->cause);
+    reply->causes = rpc_reply_view(response->causes);
     if (response->result_case == FUNCTION__V1__GET_RESULT_RESPONSE__RESULT_DATA)
         reply->data = rpc_reply_view(response->data);
     if (response->result_case == FUNCTION__V1__GET_RESULT_RESPONSE__RESULT_ERROR) {
@@ -151,11 +153,17 @@ static rpc_response_read *reader_of(const char *path)
         { RPC_PATH_GET, rpc_reply_function_read },
         { RPC_PATH_DEPLOY, rpc_reply_function_read },
         { RPC_PATH_REMOVE, rpc_reply_function_read },
+        { RPC_PATH_RELEASE, rpc_reply_function_read },
+        { RPC_PATH_LETTERS, rpc_reply_letters_read },
+        { RPC_PATH_REDRIVE, rpc_reply_redriven_read },
+        { RPC_PATH_DROP, cancel_read },
         { RPC_PATH_ROLLBACK, rpc_reply_function_read },
         { RPC_PATH_ALIAS, rpc_reply_function_read },
         { RPC_PATH_VERSIONS, rpc_reply_versions_read },
         { RPC_PATH_ROLLOUT, rpc_reply_rollout_read },
         { RPC_PATH_INSTANCES, rpc_reply_instances_read },
+        { RPC_PATH_QUEUES, rpc_reply_queues_read },
+        { RPC_PATH_PAUSE, rpc_reply_pause_read },
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (strcmp(path, table[i].path) == 0)

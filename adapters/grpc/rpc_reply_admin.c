@@ -141,6 +141,11 @@ static bool instance_read(struct rpc_arena *arena, const Function__V1__Instance 
                                  .slots = from->slots,
                                  .running = from->running,
                                  .functions = from->functions };
+    if (from->durability)
+        to->durability = (struct rpc_durability){ .storage = rpc_reply_view(from->durability->storage),
+                                                  .replicas = from->durability->replicas,
+                                                  .sync_interval_ms = from->durability->sync_interval_ms,
+                                                  .sync_told = from->durability->sync_told };
     return languages;
 }
 
@@ -160,4 +165,51 @@ void rpc_reply_instances_read(struct rpc_reply_box *box)
     }
     box->reply.instances = instances;
     box->reply.instance_count = response->n_instances;
+}
+
+static struct rpc_letter letter_read(const Function__V1__DeadLetter *from)
+{
+    return (struct rpc_letter){ .request_id = rpc_reply_view(from->request_id),
+                                .function = rpc_reply_view(from->function),
+                                .reason = rpc_reply_view(from->reason),
+                                .cause = rpc_reply_view(from->cause),
+                                .causes = rpc_reply_view(from->causes),
+                                .attempts = from->attempts,
+                                .error = rpc_reply_view(from->error),
+                                .buried_unix_ms = milliseconds(from->buried),
+                                .redriven_as = rpc_reply_view(from->redriven_as),
+                                .sequence = from->sequence,
+                                .exit = rpc_reply_view(from->exit),
+                                .stderr_end = rpc_reply_view(from->stderr_end),
+                                .content_type = rpc_reply_view(from->content_type),
+                                .data = rpc_reply_view(from->data),
+                                .size = from->size };
+}
+
+void rpc_reply_letters_read(struct rpc_reply_box *box)
+{
+    const Function__V1__DeadLettersResponse *response = (const Function__V1__DeadLettersResponse *)rpc_reply_unpack(
+        box, &function__v1__dead_letters_response__descriptor);
+    if (!response)
+        return;
+    struct rpc_letter *letters = rpc_arena_take(&box->arena, response->n_letters * sizeof *letters);
+    if (!letters) {
+        rpc_reply_unreadable(&box->reply);
+        return;
+    }
+    for (size_t i = 0; i < response->n_letters; i++)
+        letters[i] = letter_read(response->letters[i]);
+    box->reply.letters = letters;
+    box->reply.letter_count = response->n_letters;
+    box->reply.next = response->next;
+}
+
+void rpc_reply_redriven_read(struct rpc_reply_box *box)
+{
+    const Function__V1__RedriveResponse *response =
+        (const Function__V1__RedriveResponse *)rpc_reply_unpack(box, &function__v1__redrive_response__descriptor);
+    if (!response)
+        return;
+    box->reply.request_id = rpc_reply_view(response->request_id);
+    box->reply.duplicate = response->duplicate;
 }

@@ -26,6 +26,10 @@ void rpc_reply_list_read(struct rpc_reply_box *box);
 void rpc_reply_function_read(struct rpc_reply_box *box);
 void rpc_reply_versions_read(struct rpc_reply_box *box);
 void rpc_reply_rollout_read(struct rpc_reply_box *box);
+void rpc_reply_letters_read(struct rpc_reply_box *box);
+void rpc_reply_redriven_read(struct rpc_reply_box *box);
 void rpc_reply_instances_read(struct rpc_reply_box *box);
+void rpc_reply_queues_read(struct rpc_reply_box *box); /* rpc_reply_queues.c */
+void rpc_reply_pause_read(struct rpc_reply_box *box);
 
 #endif

@@ -58,11 +58,39 @@ bool rpc_request_result(struct bytes request_id, bool wait, struct event_buffer 
     return pack(&request.base, ret_message);
 }
 
+bool rpc_request_pause(struct bytes name, bool paused, struct event_buffer *ret_message)
+{
+    Function__V1__PauseQueueRequest request = FUNCTION__V1__PAUSE_QUEUE_REQUEST__INIT;
+    request.name = data_of(name);
+    request.paused = paused;
+    return pack(&request.base, ret_message);
+}
+
 bool rpc_request_rollback(struct bytes name, struct bytes version, struct event_buffer *ret_message)
 {
     Function__V1__RollbackRequest request = FUNCTION__V1__ROLLBACK_REQUEST__INIT;
     request.name = data_of(name);
     request.version = data_of(version);
+    return pack(&request.base, ret_message);
+}
+
+bool rpc_request_letters(const struct rpc_letters_query *query, struct event_buffer *ret_message)
+{
+    Function__V1__DeadLettersRequest request = FUNCTION__V1__DEAD_LETTERS_REQUEST__INIT;
+    request.name = data_of(query->name);
+    request.request_id = data_of(query->request_id);
+    request.cause = data_of(query->cause);
+    request.after = query->after;
+    request.limit = query->limit;
+    request.whole = query->whole;
+    return pack(&request.base, ret_message);
+}
+
+bool rpc_request_letter(struct bytes name, struct bytes request_id, struct event_buffer *ret_message)
+{
+    Function__V1__RedriveRequest request = FUNCTION__V1__REDRIVE_REQUEST__INIT;
+    request.name = data_of(name);
+    request.request_id = data_of(request_id);
     return pack(&request.base, ret_message);
 }
 

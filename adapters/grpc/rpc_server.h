@@ -61,6 +61,12 @@ enum rpc_kind {
     RPC_ALIAS,    /* name, alias (its name and routes) */
     RPC_ROLLOUT,  /* name */
     RPC_INSTANCES,
+    RPC_QUEUES,
+    RPC_PAUSE,     /* name, now: paused */
+    RPC_RELEASE,   /* name */
+    RPC_LETTERS,   /* letters */
+    RPC_REDRIVE,   /* name, request_id */
+    RPC_DROP,      /* name, request_id */
     RPC_CANCELLED, /* the call named by id is over (client left, deadline passed, server stops): no answer is due */
 };
 
@@ -76,6 +82,7 @@ struct rpc_request {
     struct bytes request_id; /* one NATS subject token, checked */
     struct bytes version;    /* may be empty */
     struct rpc_alias alias;
+    struct rpc_letters_query letters;
     bool wait, now;
 };
 
@@ -94,12 +101,14 @@ enum rpc_answer_kind {
     RPC_ANSWER_FUNCTION_ERROR, /* text, type, error_class, attempts, request_id; gRPC status OK with `error` set */
     RPC_ANSWER_STATUS,         /* status, text, reason, pairs, retry_after_ms; violation_* for invalid arguments */
     RPC_ANSWER_FUNCTIONS,      /* functions: any number for List, one for Deploy, Get, Remove, Rollback and SetAlias */
-    RPC_ANSWER_ACCEPTED,       /* Submit: request_id, duplicate. Cancel: request_id */
+    RPC_ANSWER_ACCEPTED,       /* Submit, Redrive: request_id, duplicate. Cancel, Drop: request_id */
     RPC_ANSWER_STORED,         /* GetResult: request_id, outcome, attempts, function, version; packed_event if it
                                   succeeded, else reason and text, and type and error_class if the function gave them */
     RPC_ANSWER_VERSIONS,       /* versions */
     RPC_ANSWER_ROLLOUT,        /* rollout */
     RPC_ANSWER_INSTANCES,      /* instances */
+    RPC_ANSWER_QUEUES,         /* queues: any number for Queues, one for PauseQueue */
+    RPC_ANSWER_LETTERS,        /* letters, next */
 };
 
 enum {
@@ -132,6 +141,12 @@ struct rpc_answer {
     const struct rpc_rollout *rollout;
     const struct rpc_instance *instances;
     size_t instance_count;
+    const struct rpc_queue *queues;
+    size_t queue_count;
+    const struct rpc_letter *letters;
+    size_t letter_count;
+    uint64_t next;
+    struct bytes cause, causes; /* RPC_ANSWER_STORED: "crash", "error=2,crash=1" */
 };
 
 /* Copies the answer and hands it to the gRPC thread. An id that is over, or answered already, is dropped. */

@@ -266,7 +266,7 @@ static natsStatus store_request(struct broker *broker, const char *subject, cons
 
 enum broker_status broker_store(struct broker *broker, const char *subject, const struct broker_header *headers,
                                 size_t header_count, struct bytes body, const char *what, uint64_t *ret_sequence,
-                                struct broker_error *error)
+                                bool *ret_duplicate, struct broker_error *error)
 {
     natsMsg *reply = NULL;
     cJSON *answer = NULL;
@@ -285,6 +285,9 @@ enum broker_status broker_store(struct broker *broker, const char *subject, cons
     natsMsg_Destroy(reply);
     if (parsed == BROKER_OK && ret_sequence != NULL) {
         *ret_sequence = (uint64_t)json_integer(answer, "seq", 0);
+    }
+    if (parsed == BROKER_OK && ret_duplicate != NULL) {
+        *ret_duplicate = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "duplicate"));
     }
     cJSON_Delete(answer);
     return parsed;

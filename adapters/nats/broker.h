@@ -126,8 +126,10 @@ struct broker_stream {
     bool duplicate_window_known;
     int64_t duplicate_window_ns, age_max_ns, messages_max, bytes_max, message_bytes_max, messages_per_subject_max;
     uint64_t messages, bytes, first_sequence, last_sequence, consumers;
-    int64_t created_wall_ns; /* tells a stream from its successor of the same name */
-    char leader[64];         /* "" on a single server */
+    int64_t created_wall_ns;             /* tells a stream from its successor of the same name */
+    int64_t first_wall_ns, last_wall_ns; /* when the oldest and the newest message were stored */
+    char subjects[1024];                 /* separated by spaces */
+    char leader[64];                     /* "" on a single server */
 };
 enum broker_status broker_stream_info(struct broker *broker, const char *stream, struct broker_stream *ret_stream,
                                       struct broker_error *ret_error);
@@ -138,17 +140,31 @@ struct broker_consumer {
     uint64_t fresh_after_sequence; /* last sequence of the stream when the consumer was known to exist */
     int64_t created_wall_ns;
     uint64_t pending, ack_pending; /* waiting in the queue; delivered and not settled */
+    uint64_t floor;                /* up to here it takes all for acknowledged */
+    uint64_t before, after;  /* messages of the function in the stream, before and after the consumer was looked at */
+    uint64_t first_sequence; /* of its oldest; 0: there is none */
 };
 /* The durable pull consumer <language>-<name> of the queue: explicit ack, unlimited deliveries, no BackOff. */
 enum broker_status broker_consumer_ensure(struct broker *broker, const char *language, const char *name,
                                           int64_t ack_wait_ns, uint32_t ack_pending_max,
                                           struct broker_consumer *ret_consumer, struct broker_error *ret_error);
-/* How far that consumer got: the last sequence of the stream that it delivered, what waits, what is under way. */
-struct broker_consumer_state {
-    uint64_t delivered, pending, ack_pending;
-};
-enum broker_status broker_consumer_state(struct broker *broker, const char *language, const char *name,
-                                         struct broker_consumer_state *ret_state, struct broker_error *ret_error);
+/* Puts right what was changed by hand in consumers that carry BROKER_MARK: limits are written back, and one that may
+ * have passed messages by is deleted, so that whoever needs it makes it anew. One line is reported for each. */
+enum broker_status broker_consumers_mend(struct broker *broker, int64_t ack_wait_ns, uint32_t ack_pending_max,
+                                         broker_report *report, void *owner, struct broker_error *ret_error);
+/* How many messages the request stream holds of each function that it holds any of, and how many bytes, headers
+ * included, one of all its messages takes on average; 0: there is none. */
+typedef void broker_queue(void *owner, const char *language, const char *name, uint64_t messages);
+enum broker_status broker_queues(struct broker *broker, broker_queue *queue, void *owner, uint64_t *ret_bytes_mean,
+                                 struct broker_error *ret_error);
+/* The oldest of a function's, and when the broker stored it; 0 and 0: there is none. */
+enum broker_status broker_queue_first(struct broker *broker, const char *language, const char *name,
+                                      uint64_t *ret_sequence, int64_t *ret_stored_wall_ns,
+                                      struct broker_error *ret_error);
+/* The first of a function's that its consumer has given to nobody, without those that wait for another try; as above. A
+ * function that has no consumer has given none to anybody. */
+enum broker_status broker_queue_waiting(struct broker *broker, const char *language, const char *name,
+                                        int64_t *ret_stored_wall_ns, struct broker_error *ret_error);
 /* Only if it carries BROKER_MARK (else BROKER_FOREIGN); messages stay in the queue. */
 enum broker_status broker_consumer_delete(struct broker *broker, const char *language, const char *name,
                                           struct broker_error *ret_error);
@@ -176,6 +192,13 @@ enum broker_status broker_message_get(struct broker *broker, const char *stream,
 void broker_message_free(struct broker_message *message);
 /* The first value of that header, names compared without case; NULL if absent. */
 const char *broker_message_header(const struct broker_message *message, const char *name);
+
+/* Publishes to a stream and waits for the broker's word. A sequence that is expected is a header like any other;
+ * BROKER_CONFLICT if it is another. At most 64 headers. `ret_duplicate` (may be NULL): the broker had that Nats-Msg-Id
+ * already and stored nothing. */
+enum broker_status broker_publish(struct broker *broker, const char *subject,
+                                  const struct broker_message_header *headers, size_t header_count, struct bytes body,
+                                  bool *ret_duplicate, struct broker_error *ret_error);
 
 /* -- records (KV, ADR-8) -- */
 

@@ -34,6 +34,14 @@ static enum broker_status consumer_info(struct broker *broker, const char *consu
     return broker_api(broker, api, NULL, what, ret_info, error);
 }
 
+enum broker_status broker_consumer_info(struct broker *broker, const char *language, const char *name, cJSON **ret_info,
+                                        struct broker_error *error)
+{
+    char consumer[CONSUMER_NAME_BYTES];
+    return consumer_name(language, name, consumer, error) ? consumer_info(broker, consumer, ret_info, error)
+                                                          : BROKER_INVALID;
+}
+
 static cJSON *consumer_config(const char *consumer, const char *language, const char *name, int64_t ack_wait_ns,
                               uint32_t ack_pending_max)
 {
@@ -92,7 +100,14 @@ static enum broker_status consumer_reconcile(struct broker *broker, const char *
     enum broker_status status = consumer_info(broker, consumer, &info, error);
     if (status == BROKER_NOT_FOUND && error->error_code == JS_CONSUMER_NOT_FOUND) {
         result->created_now = true;
-        return consumer_write(broker, consumer, want, error);
+        status = consumer_write(broker, consumer, want, error);
+        bool taken = status != BROKER_OK &&
+                     (error->error_code == JS_CONSUMER_NOT_UNFILTERED || error->error_code == JS_CONSUMER_NOT_UNIQUE);
+        return taken ? broker_fail(error, BROKER_FOREIGN,
+                                   "stream " BROKER_STREAM_REQUESTS " has another consumer, not made by Stead, that "
+                                   "takes what %s is to take; remove it",
+                                   consumer)
+                     : status;
     }
     if (status != BROKER_OK) {
         cJSON_Delete(want);
@@ -120,13 +135,43 @@ static enum broker_status consumer_reconcile(struct broker *broker, const char *
     return consumer_write(broker, consumer, want, error);
 }
 
+/* What the stream holds of the function, and how far the stream goes. */
+static enum broker_status consumer_count(struct broker *broker, const char *language, const char *name,
+                                         uint64_t *ret_messages, uint64_t *ret_last, struct broker_error *error)
+{
+    char body[CONSUMER_NAME_BYTES + 64], subject[CONSUMER_NAME_BYTES + 16];
+    cJSON *answer = NULL;
+    snprintf(subject, sizeof subject, "function.%s.%s", language, name);
+    snprintf(body, sizeof body, "{\"subjects_filter\":\"%s\"}", subject);
+    enum broker_status status = broker_api(broker, "$JS.API.STREAM.INFO." BROKER_STREAM_REQUESTS, body,
+                                           "look up stream " BROKER_STREAM_REQUESTS, &answer, error);
+    if (status == BROKER_OK) {
+        const cJSON *state = cJSON_GetObjectItemCaseSensitive(answer, "state");
+        *ret_messages = (uint64_t)json_integer(cJSON_GetObjectItemCaseSensitive(state, "subjects"), subject, 0);
+        *ret_last = (uint64_t)json_integer(state, "last_seq", 0);
+        cJSON_Delete(answer);
+    }
+    return status;
+}
+
+/* Looks at the messages again, after the consumer, and at the oldest of them. */
+static enum broker_status consumer_compare(struct broker *broker, const char *language, const char *name,
+                                           struct broker_consumer *result, struct broker_error *error)
+{
+    uint64_t last;
+    int64_t stored_wall_ns;
+    enum broker_status status = consumer_count(broker, language, name, &result->after, &last, error);
+    return status == BROKER_OK
+               ? broker_queue_first(broker, language, name, &result->first_sequence, &stored_wall_ns, error)
+               : status;
+}
+
 enum broker_status broker_consumer_ensure(struct broker *broker, const char *language, const char *name,
                                           int64_t ack_wait_ns, uint32_t ack_pending_max,
                                           struct broker_consumer *ret_consumer, struct broker_error *ret_error)
 {
     char consumer[CONSUMER_NAME_BYTES];
     struct broker_consumer result = { 0 };
-    struct broker_stream stream;
     cJSON *info = NULL;
     if (!consumer_name(language, name, consumer, ret_error)) {
         return BROKER_INVALID;
@@ -134,7 +179,7 @@ enum broker_status broker_consumer_ensure(struct broker *broker, const char *lan
     cJSON *want = consumer_config(consumer, language, name, ack_wait_ns, ack_pending_max);
     enum broker_status status = consumer_reconcile(broker, consumer, want, &result, ret_error);
     if (status == BROKER_OK) {
-        status = broker_stream_info(broker, BROKER_STREAM_REQUESTS, &stream, ret_error);
+        status = consumer_count(broker, language, name, &result.before, &result.fresh_after_sequence, ret_error);
     }
     if (status == BROKER_OK) {
         status = consumer_info(broker, consumer, &info, ret_error);
@@ -142,34 +187,18 @@ enum broker_status broker_consumer_ensure(struct broker *broker, const char *lan
     if (status != BROKER_OK) {
         return status;
     }
-    result.fresh_after_sequence = stream.last_sequence;
     result.created_wall_ns = json_time_ns(info, "created");
     result.pending = (uint64_t)json_integer(info, "num_pending", 0);
     result.ack_pending = (uint64_t)json_integer(info, "num_ack_pending", 0);
+    result.floor = (uint64_t)json_integer(cJSON_GetObjectItemCaseSensitive(info, "ack_floor"), "stream_seq", 0);
     cJSON_Delete(info);
-    *ret_consumer = result;
-    return BROKER_OK;
-}
-
-enum broker_status broker_consumer_state(struct broker *broker, const char *language, const char *name,
-                                         struct broker_consumer_state *ret_state, struct broker_error *ret_error)
-{
-    char consumer[CONSUMER_NAME_BYTES];
-    cJSON *info = NULL;
-    if (!consumer_name(language, name, consumer, ret_error)) {
-        return BROKER_INVALID;
+    if (result.before + result.pending + result.ack_pending > 0) {
+        status = consumer_compare(broker, language, name, &result, ret_error);
     }
-    enum broker_status status = consumer_info(broker, consumer, &info, ret_error);
-    if (status != BROKER_OK) {
-        return status;
+    if (status == BROKER_OK) {
+        *ret_consumer = result;
     }
-    *ret_state = (struct broker_consumer_state){
-        .delivered = (uint64_t)json_integer(cJSON_GetObjectItemCaseSensitive(info, "delivered"), "stream_seq", 0),
-        .pending = (uint64_t)json_integer(info, "num_pending", 0),
-        .ack_pending = (uint64_t)json_integer(info, "num_ack_pending", 0),
-    };
-    cJSON_Delete(info);
-    return BROKER_OK;
+    return status;
 }
 
 enum broker_status broker_consumer_delete(struct broker *broker, const char *language, const char *name,

@@ -83,7 +83,7 @@ enum broker_status broker_kv_put(struct broker *broker, const char *bucket, cons
     if (!key_names(bucket, key, "write", &names, ret_error)) {
         return BROKER_INVALID;
     }
-    return broker_store(broker, names.subject, NULL, 0, value, names.what, ret_revision, ret_error);
+    return broker_store(broker, names.subject, NULL, 0, value, names.what, ret_revision, NULL, ret_error);
 }
 
 static enum broker_status store_expecting(struct broker *broker, const struct key_names *names, struct bytes value,
@@ -95,7 +95,7 @@ static enum broker_status store_expecting(struct broker *broker, const struct ke
     const struct broker_header headers[] = { { "Nats-Expected-Last-Subject-Sequence", expected },
                                              { "KV-Operation", operation } };
     return broker_store(broker, names->subject, headers, operation != NULL ? 2 : 1, value, names->what, ret_revision,
-                        error);
+                        NULL, error);
 }
 
 enum broker_status broker_kv_update(struct broker *broker, const char *bucket, const char *key, struct bytes value,
@@ -139,7 +139,7 @@ enum broker_status broker_kv_delete(struct broker *broker, const char *bucket, c
         return BROKER_INVALID;
     }
     if (revision == 0) {
-        return broker_store(broker, names.subject, &tombstone, 1, nothing, names.what, NULL, ret_error);
+        return broker_store(broker, names.subject, &tombstone, 1, nothing, names.what, NULL, NULL, ret_error);
     }
     return store_expecting(broker, &names, nothing, revision, "DEL", NULL, ret_error);
 }

@@ -128,3 +128,19 @@ enum broker_status broker_message_delete(struct broker *broker, const char *stre
     }
     return status;
 }
+
+enum broker_status broker_publish(struct broker *broker, const char *subject,
+                                  const struct broker_message_header *headers, size_t header_count, struct bytes body,
+                                  bool *ret_duplicate, struct broker_error *ret_error)
+{
+    struct broker_header list[64];
+    char what[BROKER_SUBJECT_BYTES];
+    if (header_count > sizeof list / sizeof list[0]) {
+        return broker_fail(ret_error, BROKER_INVALID, "publish to %.200s: more than 64 headers", subject);
+    }
+    for (size_t i = 0; i < header_count; i++) {
+        list[i] = (struct broker_header){ headers[i].name, headers[i].value };
+    }
+    snprintf(what, sizeof what, "publish to %.200s", subject);
+    return broker_store(broker, subject, list, header_count, body, what, NULL, ret_duplicate, ret_error);
+}

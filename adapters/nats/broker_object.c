@@ -134,7 +134,8 @@ static enum broker_status meta_put(struct broker *broker, const char *bucket, co
     if (text == NULL) {
         return broker_fail(error, BROKER_NO_MEMORY, "%s: out of memory", names->what);
     }
-    enum broker_status status = broker_store(broker, names->meta, &rollup, 1, bytes_of(text), names->what, NULL, error);
+    enum broker_status status =
+        broker_store(broker, names->meta, &rollup, 1, bytes_of(text), names->what, NULL, NULL, error);
     cJSON_free(text);
     return status;
 }
@@ -164,7 +165,7 @@ static enum broker_status chunks_put(struct broker *broker, const char *bucket, 
     for (size_t at = 0; at < content.length; at += BROKER_OBJECT_CHUNK_BYTES) {
         size_t rest = content.length - at;
         struct bytes chunk = { content.at + at, rest < BROKER_OBJECT_CHUNK_BYTES ? rest : BROKER_OBJECT_CHUNK_BYTES };
-        enum broker_status status = broker_store(broker, subject, NULL, 0, chunk, names->what, NULL, error);
+        enum broker_status status = broker_store(broker, subject, NULL, 0, chunk, names->what, NULL, NULL, error);
         if (status != BROKER_OK) {
             return status;
         }

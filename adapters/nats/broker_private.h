@@ -16,6 +16,8 @@ enum {
     JS_STREAM_NOT_FOUND = 10059,
     JS_WRONG_LAST_SEQUENCE = 10071,
     JS_REPLICAS_NEED_CLUSTER = 10074,
+    JS_CONSUMER_NOT_UNFILTERED = 10099, /* of a work queue: there is one, for all subjects */
+    JS_CONSUMER_NOT_UNIQUE = 10100,     /* of a work queue: there is one, for the same subject */
 };
 
 enum { BROKER_SUBJECT_BYTES = 1024 };
@@ -45,10 +47,17 @@ enum broker_status broker_api(struct broker *broker, const char *subject, const 
 /* The same with a JSON body, which is consumed. */
 enum broker_status broker_api_json(struct broker *broker, const char *subject, cJSON *body, const char *what,
                                    cJSON **ret_answer, struct broker_error *error);
-/* Stores one message and waits for its PubAck. */
+/* A connected socket to host and port of "scheme://host:port"; -1 if there is none. */
+int broker_socket(const char *url, uint32_t timeout_ms);
+/* Stores one message and waits for its PubAck; `ret_sequence` and `ret_duplicate` (the broker had that Nats-Msg-Id
+ * already) may be NULL. */
 enum broker_status broker_store(struct broker *broker, const char *subject, const struct broker_header *headers,
                                 size_t header_count, struct bytes body, const char *what, uint64_t *ret_sequence,
-                                struct broker_error *error);
+                                bool *ret_duplicate, struct broker_error *error);
+
+/* What the broker says of a function's consumer; the answer is the caller's to cJSON_Delete(). (broker_consumer.c) */
+enum broker_status broker_consumer_info(struct broker *broker, const char *language, const char *name, cJSON **ret_info,
+                                        struct broker_error *error);
 
 /* Fields of answers; absent ones are 0, "" or `otherwise`. */
 int64_t json_integer(const cJSON *object, const char *name, int64_t otherwise);

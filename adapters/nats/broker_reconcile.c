@@ -136,22 +136,35 @@ static enum broker_status create_stream(struct reconciler *reconciler, cJSON *wa
     return status;
 }
 
+static bool is_less(const cJSON *want, const cJSON *have)
+{
+    double have_limit = cJSON_IsNumber(have) && have->valuedouble > 0 ? have->valuedouble : 1e300; /* unlimited */
+    double want_limit = cJSON_IsNumber(want) && want->valuedouble > 0 ? want->valuedouble : 1e300;
+    return want_limit < have_limit;
+}
+
+/* Whether a stream can't be used with that difference: what it holds would be swallowed, dropped or never come. */
+static bool decisive(const cJSON *want, const cJSON *have)
+{
+    static const char always[] = " retention discard subjects allow_rollup_hdrs ";
+    char word[64];
+    snprintf(word, sizeof word, " %s ", want->string);
+    return strstr(always, word) != NULL || (strcmp(want->string, "max_age") == 0 && is_less(have, want));
+}
+
 /* Someone else's stream: look, don't touch. */
 static enum broker_status judge_foreign(struct reconciler *reconciler, const cJSON *have, const cJSON *want)
 {
-    static const char decisive[] = " retention discard subjects allow_rollup_hdrs ";
     const char *stream = json_text(want, "name");
     enum broker_status status = BROKER_OK;
     const cJSON *field;
     cJSON_ArrayForEach(field, want)
     {
         const cJSON *other = cJSON_GetObjectItemCaseSensitive(have, field->string);
-        char word[64];
-        snprintf(word, sizeof word, " %s ", field->string);
         if (strcmp(field->string, "description") == 0 || field_fits(other, field)) {
             continue;
         }
-        if (strstr(decisive, word) == NULL) {
+        if (!decisive(field, other)) {
             tell_field(reconciler, BROKER_REPORT_WARNING, stream, other, field, "not made by Stead, used as it is");
             continue;
         }
@@ -195,13 +208,6 @@ static bool would_drop(const cJSON *state, const cJSON *want)
         return (double)(wall_now_ns() - json_time_ns(state, "first_ts")) > limit;
     }
     return strcmp(want->string, "max_msgs_per_subject") == 0;
-}
-
-static bool is_less(const cJSON *want, const cJSON *have)
-{
-    double have_limit = cJSON_IsNumber(have) && have->valuedouble > 0 ? have->valuedouble : 1e300; /* unlimited */
-    double want_limit = want->valuedouble > 0 ? want->valuedouble : 1e300;
-    return want_limit < have_limit;
 }
 
 static void add_subjects(cJSON *have, const cJSON *want)

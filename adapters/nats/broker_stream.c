@@ -14,6 +14,21 @@
 
 enum { GREETING_BYTES_MAX = 32 << 10 };
 
+/* "function.go.* function.python.*"; what does not fit is left out. */
+static void subjects_join(const cJSON *config, char *ret_text, size_t capacity)
+{
+    const cJSON *subject;
+    size_t used = 0;
+    ret_text[0] = '\0';
+    cJSON_ArrayForEach(subject, cJSON_GetObjectItemCaseSensitive(config, "subjects"))
+    {
+        const char *text = cJSON_IsString(subject) ? subject->valuestring : "";
+        if (used + strlen(text) + 2 < capacity) {
+            used += (size_t)snprintf(ret_text + used, capacity - used, "%s%s", used == 0 ? "" : " ", text);
+        }
+    }
+}
+
 enum broker_status broker_stream_info(struct broker *broker, const char *stream, struct broker_stream *ret_stream,
                                       struct broker_error *ret_error)
 {
@@ -47,7 +62,10 @@ enum broker_status broker_stream_info(struct broker *broker, const char *stream,
         .last_sequence = (uint64_t)json_integer(state, "last_seq", 0),
         .consumers = (uint64_t)json_integer(state, "consumer_count", 0),
         .created_wall_ns = json_time_ns(answer, "created"),
+        .first_wall_ns = json_time_ns(state, "first_ts"),
+        .last_wall_ns = json_time_ns(state, "last_ts"),
     };
+    subjects_join(config, ret_stream->subjects, sizeof ret_stream->subjects);
     text_copy(ret_stream->name, sizeof ret_stream->name, stream);
     text_copy(ret_stream->description, sizeof ret_stream->description, json_text(config, "description"));
     text_copy(ret_stream->storage, sizeof ret_stream->storage, json_text(config, "storage"));
@@ -76,7 +94,7 @@ static bool url_split(const char *url, char host[256], char port[16])
     return true;
 }
 
-static int greeting_connect(const char *url, uint32_t timeout_ms)
+int broker_socket(const char *url, uint32_t timeout_ms)
 {
     char host[256];
     char port[16];
@@ -127,7 +145,7 @@ static cJSON *greeting_read(int fd)
 
 static void info_from_greeting(struct broker *broker, const char *url, struct broker_info *info)
 {
-    int fd = greeting_connect(url, broker->timeout_ms);
+    int fd = broker_socket(url, broker->timeout_ms);
     if (fd < 0) {
         return;
     }

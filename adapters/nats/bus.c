@@ -4,7 +4,7 @@
  * touches it. The watch on its socket calls nats.c to read and then hands over what arrived; the flush hook writes what
  * the turn produced. nats.c runs in event-loop mode with the reconnect of its own switched off: when it meets an error
  * it closes the socket and calls on_read(remove), which only sets `lost`, and as soon as its call returned, the
- * connection is destroyed, the owner told, and the next attempt asked for. */
+ * connection is destroyed and the owner told, who asks for the next attempt. */
 #include "adapters/nats/bus_private.h"
 
 #include <stdio.h>
@@ -48,12 +48,23 @@ static void bus_tell_down(struct bus *bus, const char *reason)
     loop_again(bus->loop);
 }
 
-static void bus_retry(struct bus *bus)
+void bus_traffic(const struct bus *bus, struct bus_traffic *ret_traffic)
 {
-    if (bus->retry_wait_ms > 0) {
-        uint32_t jitter = (uint32_t)(loop_now_ns() / 1000) % (bus->retry_wait_ms / 5 + 1);
-        connector_want(bus->connector, bus->retry_wait_ms + jitter);
+    *ret_traffic = bus->before;
+    natsStatistics *counts = NULL;
+    if (bus->connection == NULL || natsStatistics_Create(&counts) != NATS_OK) {
+        return;
     }
+    struct bus_traffic now = { 0 };
+    if (natsConnection_GetStats(bus->connection, counts) == NATS_OK &&
+        natsStatistics_GetCounts(counts, &now.messages_in, &now.bytes_in, &now.messages_out, &now.bytes_out, NULL) ==
+            NATS_OK) {
+        ret_traffic->messages_in += now.messages_in;
+        ret_traffic->bytes_in += now.bytes_in;
+        ret_traffic->messages_out += now.messages_out;
+        ret_traffic->bytes_out += now.bytes_out;
+    }
+    natsStatistics_Destroy(counts);
 }
 
 /* Destroys the connection. Without it being lost, a flush would block: the socket is cut first. */
@@ -67,6 +78,7 @@ static void bus_drop_connection(struct bus *bus)
         natsConnection_ProcessWriteEvent(bus->connection);
     }
     bus_spent_clear(bus);
+    bus_traffic(bus, &bus->before);
     natsConnection_Close(bus->connection);
     for (size_t i = 0; i < bus->subject_count; i++) {
         natsSubscription_Destroy(bus->inboxes[i]);
@@ -91,7 +103,6 @@ static void bus_give_up(struct bus *bus)
     snprintf(reason, sizeof reason, "%s", status != NATS_OK && text != NULL ? text : "connection closed");
     bus->lost = true;
     bus_drop_connection(bus);
-    bus_retry(bus);
     bus_tell_down(bus, reason);
 }
 
@@ -180,7 +191,6 @@ static void bus_adopt(struct bus *bus, const struct connector_result *result)
     }
     if (status != NATS_OK) {
         bus_drop_connection(bus);
-        bus_retry(bus);
         bus_tell_down(bus, natsStatus_GetText(status));
         return;
     }
@@ -203,7 +213,6 @@ static void on_woken(void *owner)
     if (result.connection != NULL) {
         bus_adopt(bus, &result);
     } else {
-        bus_retry(bus);
         bus_tell_down(bus, result.reason);
     }
 }
@@ -286,7 +295,6 @@ struct bus *bus_create(struct loop *loop, const struct bus_options *options, con
     bus->loop = loop;
     bus->callbacks = *callbacks;
     bus->owner = owner;
-    bus->retry_wait_ms = options->retry_wait_ms;
     bus->socket = -1;
     const char *error = bus_set_up(bus, options);
     if (error != NULL) {
@@ -310,10 +318,10 @@ void bus_destroy(struct bus *bus)
     bus_free(bus);
 }
 
-void bus_reconnect(struct bus *bus)
+void bus_connect(struct bus *bus, uint64_t delay_ns)
 {
     if (bus->connection == NULL) {
-        connector_want(bus->connector, 0);
+        connector_want(bus->connector, delay_ns);
     }
 }
 

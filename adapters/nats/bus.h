@@ -33,9 +33,6 @@ enum {
 struct bus_options {
     struct endpoint endpoint;    /* inbox_prefix is required */
     uint32_t connect_timeout_ms; /* of one attempt; 0 = 1000 */
-    /* 0: the caller calls bus_reconnect() when it sees fit (the core decides). Otherwise the bus tries again by itself
-     * after that long, plus up to a fifth of jitter. The first attempt starts in bus_create() either way. */
-    uint32_t retry_wait_ms;
 };
 
 struct bus_header {
@@ -133,6 +130,12 @@ enum bus_sent {
     BUS_TOO_LARGE, /* over the server's max_payload */
     BUS_INVALID,   /* subject or header holds what the wire does not allow */
     BUS_NO_MEMORY,
+    BUS_FULL, /* a publish: BUS_BUFFERED_MAX bytes wait for the socket already; twice that for a small one */
+};
+
+enum {
+    BUS_BUFFERED_MAX = 16 * 1024 * 1024,
+    BUS_SMALL_MAX = 4096, /* bytes of a body */
 };
 
 struct bus_publish {
@@ -153,8 +156,9 @@ struct bus *bus_create(struct loop *loop, const struct bus_options *options, con
 /* Sends what is buffered if the socket takes it at once, then closes. May wait for a running attempt to connect. */
 void bus_destroy(struct bus *bus);
 
-/* Starts an attempt now if there is neither a connection nor an attempt. With retry_wait_ms it cuts the wait short. */
-void bus_reconnect(struct bus *bus);
+/* Starts an attempt after `delay_ns` if there is neither a connection nor an attempt; an earlier wish stands. The bus
+ * never tries again by itself: whoever hears that the link is down asks for the next attempt when it sees fit. */
+void bus_connect(struct bus *bus, uint64_t delay_ns);
 bool bus_up(const struct bus *bus);
 uint32_t bus_epoch(const struct bus *bus);
 
@@ -180,6 +184,12 @@ bool bus_subscribe(struct bus *bus, const char *subject, uint32_t tag);
 /* Writes what is buffered now instead of at the end of the turn. Needed only by who publishes while no turn runs
  * (tests, tools): otherwise that would wait for the next turn. */
 void bus_flush(struct bus *bus);
+
+/* What went through the connections so far, all of them together. */
+struct bus_traffic {
+    uint64_t messages_in, bytes_in, messages_out, bytes_out;
+};
+void bus_traffic(const struct bus *bus, struct bus_traffic *ret_traffic);
 
 /* For the caller's watchdogs. */
 uint64_t bus_idle_ns(const struct bus *bus); /* since the last byte read; 0 while down */

@@ -184,9 +184,9 @@ static void *connector_main(void *argument)
     return NULL;
 }
 
-void connector_want(struct connector *connector, uint32_t wait_ms)
+void connector_want(struct connector *connector, uint64_t delay_ns)
 {
-    uint64_t due_ns = loop_now_ns() + (uint64_t)wait_ms * 1000000;
+    uint64_t due_ns = loop_now_ns() + delay_ns;
     pthread_mutex_lock(&connector->lock);
     if (!connector->running && !connector->finished && (!connector->wanted || due_ns < connector->due_ns)) {
         connector->wanted = true;

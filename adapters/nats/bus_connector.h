@@ -35,8 +35,8 @@ struct connector *connector_create(struct loop *loop, const struct endpoint *end
                                    const struct connector_hooks *hooks, void (*woken)(void *owner), void *owner);
 /* Waits for a running attempt; what it made is destroyed. Late trouble of old connections is dropped. */
 void connector_destroy(struct connector *connector);
-/* Asks for an attempt after `wait_ms`; an earlier wish stands, a running attempt is not repeated. */
-void connector_want(struct connector *connector, uint32_t wait_ms);
+/* Asks for an attempt after `delay_ns`; an earlier wish stands, a running attempt is not repeated. */
+void connector_want(struct connector *connector, uint64_t delay_ns);
 bool connector_take(struct connector *connector, struct connector_result *ret_result);
 /* One text that nats.c reported since the last call (later ones are only counted into it); false if none. */
 bool connector_trouble(struct connector *connector, char ret_text[CONNECTOR_TEXT_BYTES]);

@@ -22,7 +22,6 @@ struct bus {
     struct loop *loop;
     struct bus_callbacks callbacks;
     void *owner;
-    uint32_t retry_wait_ms;
     struct connector *connector;
 
     natsConnection *connection; /* NULL while down; everything down to `last_read_ns` belongs to it */
@@ -40,6 +39,7 @@ struct bus {
     size_t subject_count;
 
     uint32_t epoch;
+    struct bus_traffic before; /* of the connections that are gone */
     struct bus_consumer *consumers;
     struct bus_header headers[BUS_HEADERS_MAX]; /* of the message that is being handed over */
     uint8_t *scratch;                           /* a stored message, decoded */

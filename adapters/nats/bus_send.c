@@ -99,6 +99,15 @@ static enum bus_sent send_plain(struct bus *bus, const char *subject, const char
     return sent(status);
 }
 
+/* nats.c's buffer takes anything, moves all of it at each write that takes a part, and never gives its memory back.
+ * While a broker was slow, payloads that were asked again after their time-out made it 210 MB (seen with 160 requests
+ * of 900 KiB). What is small goes on for longer: it is what lets the broker make room. */
+static bool publish_fits(const struct bus *bus, size_t length)
+{
+    size_t max = length <= BUS_SMALL_MAX ? 2 * (size_t)BUS_BUFFERED_MAX : BUS_BUFFERED_MAX;
+    return bus_buffered(bus) < max;
+}
+
 /* What nats.c would not refuse, or not in time. */
 static enum bus_sent publish_check(const struct bus *bus, const struct bus_publish *publish)
 {
@@ -116,7 +125,10 @@ static enum bus_sent publish_check(const struct bus *bus, const struct bus_publi
     if (!bus_up(bus)) {
         return BUS_DOWN;
     }
-    return publish->body.length > (size_t)natsConnection_GetMaxPayload(bus->connection) ? BUS_TOO_LARGE : BUS_SENT;
+    if (publish->body.length > (size_t)natsConnection_GetMaxPayload(bus->connection)) {
+        return BUS_TOO_LARGE;
+    }
+    return publish_fits(bus, publish->body.length) ? BUS_SENT : BUS_FULL;
 }
 
 static const char *reply_subject(const struct bus *bus, char kind, uint64_t op, char buffer[REPLY_BYTES])

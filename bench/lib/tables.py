@@ -31,8 +31,21 @@ def sim_text(sim):
 
 
 def journal_text(journal):
-    return (f"\nJournal: {journal['ratio_per_second']:.3f} of the calls/s without it at 64 callers (median of rounds);"
-            f" service {journal['cpu_us_per_call']:.1f} us CPU a call, {journal['cpu_us_per_call_without']:.1f} without\n")
+    return (f"\nJournal: {journal['ratio_per_second']:.3f} of the calls/s without it, 32 callers each (median of rounds);"
+            f" service {journal['cpu_us_per_call']:.1f} us CPU a call, {journal['cpu_us_per_call_without']:.1f} without;\n"
+            f"{journal['ratio_cpu']:.3f} of its CPU time without it (half of the rounds between {journal['ratio_cpu_quarter']:.3f} and"
+            f" {journal['ratio_cpu_three_quarters']:.3f})\n")
+
+
+def flood_text(flood):
+    lines = []
+    for row in flood["summary"]:
+        for side, name in (("alone", "alone"), ("beside", f"beside {flood['burst']:,} {row['kind']} requests")):
+            one, ratio = row[side], row["ratio_p99"] if side == "beside" else 1
+            lines.append((name, number(one["per_second"], 0), number(one["p50_us"] / 1e3, 3), number(one["p99_us"] / 1e3, 3),
+                          number(one["max_us"] / 1e3, 1), number(ratio, 2), f"{one['foreign_cpu']:.2f}"))
+    return ("\nThe flooded neighbour: calls of one function, alone and beside another's burst (medians of rounds)\n\n"
+            + table(("", "calls/s", "p50 ms", "p99 ms", "max ms", "x p99", "other CPUs"), lines))
 
 
 def callers_text(row):
@@ -73,6 +86,17 @@ def memory_table(calls):
     return text + table(("", *KINDS[:4]), lines)
 
 
+def overload_text(overload):
+    lines = []
+    for row in overload["rows"]:
+        fixed, adaptive = row["fixed"], row["adaptive"]
+        lines.append((f"{row['function']}, {row['timeout_s']} s", f"{fixed['succeeded']:,}", f"{adaptive['succeeded']:,}",
+                      f"{fixed['others']:,}", f"{adaptive['others']:,}", number(fixed["p50_ms"], 0),
+                      number(adaptive["p50_ms"], 0), number(adaptive["limit"], 1)))
+    return "\nOverload, simulated: fixed limit of 32 | adaptive\n\n" + table(
+        ("function, time-out", "done", "| done", "failed", "| failed", "p50 ms", "| p50 ms", "limit"), lines)
+
+
 def goals(found):
     """(what, measured, goal, reached)"""
     if "core" in found:
@@ -81,6 +105,11 @@ def goals(found):
         yield "simulator, million steps/s", found["sim"]["steps_per_second"] / 1e6, ">=", 2
     if "journal" in found:
         yield "calls/s with the journal, of those without", found["journal"]["ratio_per_second"], ">=", 0.97
+        yield "CPU of the service a call with the journal, of that without", found["journal"]["ratio_cpu"], "<=", 1.03
+    for row in found.get("overload", {}).get("rows", []):
+        yield f"goodput with adaptive concurrency, {row['function']}, {row['timeout_s']} s", row["goodput_ratio"], ">=", 0.9
+    for row in found.get("flood", {}).get("summary", []):
+        yield f"p99 beside 10,000 {row['kind']} requests for another, of that alone", row["ratio_p99"], "<=", 3
     for row in found.get("calls", {}).get("summary", []):
         if row["subject"] == "stead, C" and row["callers"] == 64:
             yield "calls/s at 64 callers, C", row["per_second"], ">=", 5000
@@ -102,8 +131,10 @@ def report(found):
     text = f"{machine['cpus']} x {machine['cpu']}, Linux {machine['kernel']}, {machine['commit']}\n"
     text += core_text(found["core"]) if "core" in found else ""
     text += sim_text(found["sim"]) if "sim" in found else ""
+    text += overload_text(found["overload"]) if "overload" in found else ""
     if "calls" in found:
         rows = found["calls"]["summary"]
         text += calls_table(rows) + cpu_table(rows) + memory_table(found["calls"])
     text += journal_text(found["journal"]) if "journal" in found else ""
+    text += flood_text(found["flood"]) if "flood" in found else ""
     return text + goals_table(found)

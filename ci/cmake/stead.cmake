@@ -1,20 +1,28 @@
 # Helpers that keep each folder's CMakeLists.txt to a few lines.
 #
 # stead_library(NAME SOURCES a.c b.c [LIBRARIES ...])    a static library libstead_NAME.a
-# stead_program(NAME [INSTALL] SOURCES ... [LIBRARIES ...])   a program NAME in the build folder; INSTALL: users get it
+# stead_program(NAME [INSTALL] [WHOLE] SOURCES ... [LIBRARIES ...])   a program NAME in the build folder; INSTALL: users get
+#   it; WHOLE: optimised as a whole (flags.cmake)
 # stead_unit_test(NAME SOURCES ... [LIBRARIES ...])      a cmocka test program, run by ctest, label "unit"
 # stead_script_test(NAME COMMAND ... [LABEL ...] [TIMEOUT seconds])   any other test; exit code 77 means skipped
 function(stead_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
   add_library(stead_${name} STATIC ${arg_SOURCES})
   target_link_libraries(stead_${name} PUBLIC stead_flags stead_hardening ${arg_LIBRARIES})
+  if(name IN_LIST STEAD_WHOLE_LIBRARIES)
+    target_compile_options(stead_${name} PRIVATE ${STEAD_WHOLE_COMPILE})
+  endif()
 endfunction()
 
 function(stead_program name)
-  cmake_parse_arguments(arg "INSTALL" "" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "INSTALL;WHOLE" "" "SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE stead_flags stead_hardening ${arg_LIBRARIES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
+  if(arg_WHOLE)
+    set_target_properties(${name} PROPERTIES STEAD_WHOLE ON)
+    target_link_options(${name} PRIVATE ${STEAD_WHOLE_LINK})
+  endif()
   if(arg_INSTALL)
     install(TARGETS ${name} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
   endif()

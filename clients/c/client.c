@@ -14,6 +14,7 @@ enum {
     CONNECTIONS_DEFAULT = 2,
     RETRIES_DEFAULT = 7,
     KEEPALIVE_MS_DEFAULT = 30000,
+    PROBE_MS_MAX = 20000, /* an answer to a probe may take as long as the silence before it, and no longer than this */
     TIMEOUT_MS_DEFAULT = 60000,
     CONNECT_MS = 5000,
     DELAY_MS_FIRST = 100,
@@ -49,6 +50,8 @@ stead_client *stead_client_open(const stead_client_settings *settings)
         .connect_timeout_ns = CONNECT_MS * NS_PER_MS,
         .keepalive_ns = keepalive_ms > 0 && keepalive_ms < INT64_MAX / NS_PER_MS ? keepalive_ms * NS_PER_MS : 0,
     };
+    if (options.keepalive_ns > 0)
+        options.keepalive_timeout_ns = keepalive_ms < PROBE_MS_MAX ? options.keepalive_ns : PROBE_MS_MAX * NS_PER_MS;
     if (options.connections > RPC_CLIENT_CONNECTIONS_MAX)
         return NULL;
     stead_client *client = calloc(1, sizeof *client);

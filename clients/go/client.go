@@ -41,6 +41,7 @@ const (
 
 	delayFirst      = 100 * time.Millisecond
 	delayMax        = 2 * time.Second
+	probeMax        = 20 * time.Second // an answer to a probe may take as long as the silence before it, and no longer
 	messageBytesMax = 64 << 20
 	service         = "/function.v1.FunctionService/"
 )
@@ -50,7 +51,7 @@ type Config struct {
 	Address     string            // "host:port" or "unix:/path"; else $STEAD_ADDR, else DefaultAddress
 	Connections int               // size of the pool; 0 takes 2
 	Retries     int               // of an UNAVAILABLE call within its context; 0 takes DefaultRetries, -1 none
-	Keepalive   time.Duration     // silence in a call after which its connection is probed; 0 takes 30 s, -1 never
+	Keepalive   time.Duration     // silence in a call after which its connection is probed; 0 takes 30 s, -1 never, 10 s is the least
 	Dial        []grpc.DialOption // applied last, e.g. transport credentials for a TLS proxy in front
 }
 
@@ -123,7 +124,7 @@ func dialOptions(config Config) []grpc.DialOption {
 		if silence == 0 {
 			silence = 30 * time.Second
 		}
-		probe := keepalive.ClientParameters{Time: silence, Timeout: 20 * time.Second}
+		probe := keepalive.ClientParameters{Time: silence, Timeout: min(silence, probeMax)}
 		options = append(options, grpc.WithKeepaliveParams(probe))
 	}
 	return append(options, config.Dial...)

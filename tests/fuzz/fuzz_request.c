@@ -18,13 +18,15 @@ static void request_require(const struct rpc_request *request)
 {
     bool runs = request->kind == RPC_EXECUTE || request->kind == RPC_SUBMIT;
     bool by_id = request->kind == RPC_RESULT || request->kind == RPC_CANCEL;
+    bool of_all = request->kind == RPC_LIST || request->kind == RPC_INSTANCES || request->kind == RPC_QUEUES ||
+                  request->kind == RPC_LETTERS;
     struct event event;
     if (runs) {
         require(event_unpack(request->packed_event, &event) && event_block_valid(event.block));
     }
     if (by_id) {
         require(cloudevents_request_id_valid(request->request_id));
-    } else if (request->kind != RPC_LIST && request->kind != RPC_INSTANCES) {
+    } else if (!of_all) {
         require(request->name.length > 0);
     }
     uint32_t sum = 0;

@@ -20,7 +20,8 @@ static uint32_t worker_number(const struct actor *actor, struct handle handle)
 
 static bool is_about_a_function(const struct effect *effect)
 {
-    return effect->kind == EFFECT_PULL || effect->kind == EFFECT_BUILD || effect->kind == EFFECT_ENSURE_CONSUMER;
+    return effect->kind == EFFECT_PULL || effect->kind == EFFECT_BUILD || effect->kind == EFFECT_ENSURE_CONSUMER ||
+           effect->kind == EFFECT_RENEW_CONSUMER;
 }
 
 static void remember(struct actor *actor, const struct effect *effect)
@@ -47,6 +48,19 @@ static uint64_t ms(uint64_t ns)
     return ns / 1000000;
 }
 
+/* " (error 2, crash 1)" */
+static void write_causes(FILE *out, const struct effect *effect)
+{
+    const char *before = " (";
+    for (int cause = 1; cause < CAUSE_KEPT; cause++) {
+        if (effect->causes.count[cause] > 0) {
+            fprintf(out, "%s%s %u", before, cause_text((enum cause)cause), effect->causes.count[cause]);
+            before = ", ";
+        }
+    }
+    fputs(before[0] == ',' ? ")" : "", out);
+}
+
 /* "succeeded, attempts 1" or "failed: FUNCTION_ERROR, attempts 1" or, at the door, "refused: QUEUE_FULL". */
 static void write_end(FILE *out, const struct effect *effect)
 {
@@ -63,11 +77,16 @@ static void write_end(FILE *out, const struct effect *effect)
         fprintf(out, ": %s", reason_name((enum reason)effect->code));
     }
     fprintf(out, ", attempts %u", effect->count);
+    write_causes(out, effect);
 }
 
 static void write_ledger(FILE *out, const char *request, const struct effect *effect)
 {
-    fprintf(out, "ledger %s write attempts %u starts %u, ", request, effect->count, effect->starts);
+    fprintf(out, "ledger %s write attempts %u starts %u", request, effect->count, effect->starts);
+    write_causes(out, effect);
+    fputs(effect->cause != CAUSE_NONE ? " for " : "", out);
+    fputs(effect->cause != CAUSE_NONE ? cause_text((enum cause)effect->cause) : "", out);
+    fputs(", ", out);
     if (effect->reference == 0) {
         fprintf(out, "create only");
     } else {
@@ -138,6 +157,15 @@ static void write_question(struct stage *stage, struct actor *actor, const struc
     case EFFECT_BUILD:
         fprintf(out, "build %s", request);
         break;
+    case EFFECT_RENEW_CONSUMER:
+        fprintf(out, "make the consumer of %s anew", stage_name(stage, function_of(actor, effect->about)));
+        break;
+    case EFFECT_WALK:
+        fprintf(out, "walk the queue from %" PRIu64 " to %" PRIu64, effect->amount, effect->reference);
+        break;
+    case EFFECT_LEASE_PUT:
+        fprintf(out, "ask for the sweeper's lease, revision %" PRIu64, effect->reference);
+        break;
     default:
         fprintf(out, "make sure of the consumer of %s", stage_name(stage, function_of(actor, effect->about)));
     }
@@ -164,13 +192,32 @@ static void write_rest(struct stage *stage, struct actor *actor, const struct ef
         fprintf(out, "extend %s", message);
         break;
     case EFFECT_HAND_BACK:
-        fprintf(out, "hand back %s, again in %" PRIu64, message, ms(effect->amount));
+        fprintf(out, "hand back %s for %s, again in %" PRIu64, message, cause_text((enum cause)effect->cause),
+                ms(effect->amount));
+        break;
+    case EFFECT_QUARANTINE:
+        fprintf(out, effect->count != 0 ? "put %s into quarantine for %s, for %" PRIu64 : "let %s out of quarantine",
+                stage_name(stage, function_of(actor, effect->about)), cause_text((enum cause)effect->cause),
+                ms(effect->amount));
         break;
     case EFFECT_FUNCTION_STATE:
         fprintf(out, "%s is %s", stage_name(stage, effect->key), function_state_name(effect->count));
         if (effect->code != REASON_NONE) {
             fprintf(out, ": %s", reason_name((enum reason)effect->code));
         }
+        break;
+    case EFFECT_DROP_CONSUMER:
+        fprintf(out, "delete the consumer of %s", stage_name(stage, function_of(actor, effect->about)));
+        break;
+    case EFFECT_LEASE_DROP:
+        fprintf(out, "give up the sweeper's lease, revision %" PRIu64, effect->reference);
+        break;
+    case EFFECT_CONNECT:
+    case EFFECT_PROVISION:
+        fprintf(out, "%s after %" PRIu64, effect->kind == EFFECT_CONNECT ? "connect" : "provision", ms(effect->amount));
+        break;
+    case EFFECT_DISCONNECT:
+        fprintf(out, "cut the connection: %s", disconnect_meaning((enum disconnect)effect->count));
         break;
     case EFFECT_INSTANCE_STATE:
         fprintf(out, "says that it is %s", instance_state_name(effect->count));

@@ -15,6 +15,7 @@ const { methods } = require('./wire.js');
 const ADDRESS = '127.0.0.1:7600';
 const DELAY = 100;
 const DELAY_MAX = 2000;
+const PROBE_MAX = 20000; // an answer to a probe may take as long as the silence before it, and no longer than this
 const MESSAGE_BYTES_MAX = 64 << 20;
 
 function channelOptions(keepalive, more) {
@@ -30,7 +31,7 @@ function channelOptions(keepalive, more) {
   };
   if (keepalive > 0) {
     options['grpc.keepalive_time_ms'] = keepalive;
-    options['grpc.keepalive_timeout_ms'] = 20000;
+    options['grpc.keepalive_timeout_ms'] = Math.min(keepalive, PROBE_MAX);
   }
   return { ...options, ...more };
 }

@@ -19,6 +19,7 @@ TIMEOUT = 60.0
 RETRIES = 7
 _DELAY, _DELAY_MAX = 0.1, 2.0
 _MESSAGE_BYTES_MAX = 64 << 20
+_PROBE_MS_MAX = 20000  # an answer to a probe may take as long as the silence before it, and no longer than this
 
 
 class Result:
@@ -65,7 +66,13 @@ def channel_options(keepalive, more):
         ("grpc.max_reconnect_backoff_ms", 2000),
     ]
     if milliseconds > 0:
-        options += [("grpc.keepalive_time_ms", milliseconds), ("grpc.keepalive_timeout_ms", 20000)]
+        patience = min(milliseconds, _PROBE_MS_MAX)
+        options += [
+            ("grpc.keepalive_time_ms", milliseconds),
+            ("grpc.keepalive_timeout_ms", patience),
+            ("grpc.http2.ping_timeout_ms", patience),  # the one that grpcio 1.76 heeds; without it, it takes a minute
+            ("grpc.http2.max_pings_without_data", 0),  # else a long call is probed twice and never again
+        ]
     return options + list(more)
 
 

@@ -81,12 +81,16 @@ class Requests(Case):
         for outcome in ("failed", "expired", "dead-lettered", "cancelled"):
             with self.subTest(outcome):
                 self.answer(GetResult=service.GetResultResponse(request_id="r", outcome=outcome, error="told\x1b[31m to",
-                                                                reason="FUNCTION_ERROR", function="c/up", attempts=1))
+                                                                reason="FUNCTION_ERROR", function="c/up", attempts=2,
+                                                                causes="error=1,crash=1", cause="crash"))
                 out, err = self.expect(1, "result", "r")
-                self.assertEqual((out, err), (b"", f"c/up {outcome}: told?[31m to (FUNCTION_ERROR)\n"))
+                told = f"c/up {outcome}: told?[31m to (FUNCTION_ERROR)\n2 attempts: error=1,crash=1\n"
+                told += "next     stead dead show r\n" if outcome == "dead-lettered" else ""
+                self.assertEqual((out, err), (b"", told))
                 shown = json.loads(self.expect(1, "result", "r", "--json")[0])
                 self.assertEqual((shown["ok"], shown["outcome"], shown["reason"], shown["error"]["message"]),
                                  (False, outcome, "FUNCTION_ERROR", "told\x1b[31m to"))
+                self.assertEqual((shown["cause"], shown["causes"]), ("crash", "error=1,crash=1"))
 
     def test_no_result_yet(self):
         self.answer(GetResult=self.refusal(NOT_FOUND, "RESULT_NOT_FOUND"))
@@ -116,8 +120,14 @@ class Requests(Case):
 
     def test_cancel(self):
         self.answer(Cancel=service.CancelResponse(request_id="r"))
+        self.answer(GetResult=self.refusal(NOT_FOUND, "RESULT_NOT_FOUND"))
         self.expect(0, "cancel", "r", says="cancelled  r")
         self.assertEqual(json.loads(self.expect(0, "cancel", "r", "--json")[0]), {"ok": True, "id": "r"})
+        self.answer(GetResult=service.GetResultResponse(request_id="r", outcome="cancelled", function="c/up", attempts=2,
+                                                        causes="error=1,crash=1", cause="cancelled"))
+        self.assertEqual(self.expect(0, "cancel", "r")[1], "cancelled  r\n2 attempts: error=1,crash=1\n")
+        self.assertEqual(json.loads(self.expect(0, "cancel", "r", "--json")[0]),
+                         {"ok": True, "id": "r", "function": "c/up", "attempts": 2, "causes": "error=1,crash=1"})
         self.answer(Cancel=self.refusal(PRECONDITION, "ALREADY_ENDED"))
         self.expect(1, "cancel", "r", says="stead result ID")
         self.answer(Cancel=self.refusal(NOT_FOUND, "REQUEST_NOT_FOUND"))
@@ -179,7 +189,7 @@ class Versions(Case):
                                   functions=2)
         self.answer(Instances=admin.InstancesResponse(instances=[instance]))
         rows = [line.split() for line in self.expect(0, "instance", "ls")[0].decode().splitlines()]
-        self.assertEqual(rows[1], ["a1", "AVAILABLE", "3/64", "2", "0.1.0", "c", "go"])
+        self.assertEqual(rows[1], ["a1", "AVAILABLE", "3/64", "2", "0.1.0", "c", "go", "not", "known"])  # its durability
         shown = json.loads(self.expect(0, "instance", "ls", "--json")[0])["instances"][0]
         self.assertEqual((shown["languages"], shown["slots"], shown["running"]), (["c", "go"], 64, 3))
 
@@ -201,13 +211,13 @@ class Rollouts(Case):
 
     def test_rollback_waits_for_every_instance(self):
         self.play(self.rollout(3, revision=6, a="ready", b="ready", c="ready"),  # about the record before
-                  self.rollout(0, a="building", b="unseen", c="building"), self.rollout(1, a="ready", b="probing", c="building"),
+                  self.rollout(0, a="building", b="unseen", c="fetching"), self.rollout(1, a="ready", b="probing", c="building"),
                   self.rollout(3, a="ready", b="ready", c="ready"))
         out, err = self.expect(0, "function", "rollback", "stats", "v1", "--wait")
         self.assertEqual(out, b"live      v1\n")
         self.assertEqual([line for line in err.splitlines() if line.startswith("rollout")],
                          ["rollout  ready on 3 of 3 instances",
-                          "rollout  1 not there yet, 2 building, ready on 0 of 3 instances",
+                          "rollout  1 not there yet, 1 fetching, 1 building, ready on 0 of 3 instances",
                           "rollout  1 building, 1 starting, ready on 1 of 3 instances",
                           "rollout  ready on 3 of 3 instances"])
         self.assertEqual(self.fake.count("Rollout"), 4)
@@ -248,7 +258,7 @@ class Rollouts(Case):
             (Path(root) / "stats" / "main.py").write_text("")
             self.play(self.rollout(0, a="building"), self.rollout(1, a="ready"))
             shown = json.loads(self.expect(0, "deploy", f"{root}/stats", "--wait", "--canary", "10%", "--alias", "beta",
-                                           "--json", says="stored   stats (python) version v2")[0])
+                                           "--json", says="uploaded stats (python) version v2 in ")[0])
             self.assertEqual((shown["version"], shown["ready"], shown["instances"], shown["aliases"]),
                              ("v2", 1, 1, {"live": {"v2": 100}}))
             sent = self.fake.last("Deploy")

@@ -130,11 +130,12 @@ DRIVERS_BY_NAME = {
 
 
 class Driver:
-    """One driver under way, connected to one address."""
+    """One driver under way, connected to one address; settings are those of drivers/README.md, in lower case."""
 
-    def __init__(self, made, address):
+    def __init__(self, made, address, **settings):
         command, environment = made
         environment = {**os.environ, **environment, "STEAD_ADDR": address}
+        environment.update({"DRIVER_" + name.upper(): str(value) for name, value in settings.items()})
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environment
         )

@@ -21,6 +21,7 @@ import grpc
 import languages
 from stead_world import WorldCase, free_port, main
 
+import proxy
 import scripted
 
 # Everything that the function sees of its event.
@@ -61,7 +62,7 @@ LANGUAGE = ""
 
 
 class Calls(WorldCase):
-    settings = {"functions_timeout": "20s", "functions_max_retries": "1"}
+    settings = {"functions_timeout": "20s", "functions_max_retries": "1", "grpc_min_ping_interval": "500ms"}
     driver = None
 
     @classmethod
@@ -217,20 +218,55 @@ class Calls(WorldCase):
     # away
 
     def test_nobody_there(self):
-        driver = languages.Driver(self.made, "127.0.0.1:%d" % free_port())
-        self.addCleanup(driver.close)
+        driver = self.own_driver("127.0.0.1:%d" % free_port())
         answer = driver.ask("execute", name="echo", data=1, timeout_ms=1500)
         self.assertEqual((answer["end"], answer["status"], answer["reason"]), ("platform", "UNAVAILABLE", ""), answer)
         self.assertFalse(answer["not_started"])
 
     def test_restart_in_the_middle(self):
         """Calls whose server is killed are tried again, under their ids, and all end well."""
-        self.driver.send("many", count=120, name="sleeper", data={"ms": 100})
+        # On a busy machine it may be away for longer than the retries that are the default last.
+        driver = self.own_driver(self.settings["grpc_listen"], retries=40)
+        driver.send("many", count=120, name="sleeper", data={"ms": 100})
         time.sleep(0.5)
         self.one.kill()
         type(self).one = self.world.serve(**self.settings)
-        answer = self.driver.receive()
+        answer = driver.receive()
         self.assertEqual(answer["ok"], 120, answer["failed"][:3])
+
+    # connections
+
+    def own_driver(self, address, **settings):
+        driver = languages.Driver(self.made, address, **settings)
+        self.addCleanup(driver.close)
+        return driver
+
+    def proxied(self, **settings):
+        between = proxy.Proxy(self.settings["grpc_listen"])
+        self.addCleanup(between.close)
+        return between, self.own_driver(between.address, **settings)
+
+    def test_calls_spread_over_the_pool(self):
+        for settings, connections in (({}, 2), ({"connections": 5}, 5)):
+            with self.subTest(connections):
+                between, driver = self.proxied(**settings)
+                answer = driver.ask("many", count=60, name="sleeper", data={"ms": 50})
+                self.assertEqual(answer["ok"], 60, answer["failed"][:3])
+                loads = between.loads()
+                self.assertEqual(len(loads), connections)
+                self.assertGreater(min(loads), sum(loads) / connections / 4, loads)
+
+    def test_a_connection_that_falls_silent(self):
+        """Nobody says that it is dead. It is probed, after any number of good probes, and the call goes on over another."""
+        between, driver = self.proxied(keepalive_ms=1000)  # in Go it is 10 s at least
+        named = {"name": "sleeper", "attributes": {"id": "silence", "source": "/tests/" + LANGUAGE}}
+        driver.send("execute", data={"n": 5, "ms": 8000}, timeout_ms=60000, **named)
+        time.sleep(4.5)
+        between.silence()
+        answer = driver.receive()
+        self.assertEqual((answer["end"], answer.get("parsed")), ("ok", {"n": 5}), answer)
+        again = self.ok("execute", data={"n": 5, "ms": 8000}, **named)
+        self.assertEqual(again["request_id"], answer["request_id"], "it was one request all along")
 
 
 class Retries(unittest.TestCase):

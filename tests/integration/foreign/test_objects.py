@@ -28,6 +28,9 @@ class Objects(ForeignCase):
     def test_objects(self):
         before = self.one.log().count(CLASH)
         self.play("objects.mjs", STEAD_PLUGINS=PLUGINS)
+        wait_for(lambda: self.one.log().count(CLASH) > before, "the log to say so")
+        for key in UNREADABLE_KEYS:
+            self.one.says('"%s"' % key)
         log = self.one.log()
         told = [line for line in log.splitlines() if UNREADABLE in line]
         for key in UNREADABLE_KEYS:
@@ -46,6 +49,7 @@ class Objects(ForeignCase):
         for serve in (self.one, late):
             for _ in range(5):
                 self.assertEqual(serve.client.execute("echo", event_of(b"x")).data, b"x")
+        late.says(CLASH)
         self.assertEqual(late.log().count(CLASH), 1)
         self.assertEqual(late.stop(), 0)
 

@@ -31,6 +31,9 @@ static void on_link(void *owner, const struct bus_link *link)
     world->links_up += link->up;
     world->links_down += !link->up;
     world->epoch = link->epoch;
+    if (!link->up && world->retry_wait_ms > 0) {
+        bus_connect(world->bus, world->retry_wait_ms * 1000000ull);
+    }
     snprintf(world->reason, sizeof world->reason, "%s", link->up ? link->server : link->reason);
 }
 
@@ -91,10 +94,11 @@ void world_start(struct world *world, const char *url, uint32_t retry_wait_ms)
 {
     static const struct bus_callbacks callbacks = { on_link,    on_reply,      on_delivery, on_pull,
                                                     on_message, on_unanswered, on_trouble };
-    const struct bus_options options = { .endpoint = { .urls = url, .name = "test", .inbox_prefix = "_INBOX.stead.t1" },
-                                         .retry_wait_ms = retry_wait_ms };
+    const struct bus_options options = { .endpoint = {
+                                             .urls = url, .name = "test", .inbox_prefix = "_INBOX.stead.t1" } };
     const char *error = NULL;
     memset(world, 0, sizeof *world);
+    world->retry_wait_ms = retry_wait_ms;
     if (loop_create(&world->loop) != 0) {
         abort();
     }

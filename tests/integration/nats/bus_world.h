@@ -10,6 +10,7 @@ struct loop;
 struct world {
     struct loop *loop;
     struct bus *bus;
+    uint32_t retry_wait_ms;
     uint32_t links_up, links_down, replies, deliveries, pulls, heartbeats, messages, unanswered_publish,
         unanswered_pull;
     uint32_t troubles, epoch;
@@ -25,6 +26,7 @@ struct world {
     uint64_t delivered_at_ns;
 };
 
+/* retry_wait_ms: how long after each loss it connects again; 0 never. */
 void world_start(struct world *world, const char *url, uint32_t retry_wait_ms);
 void world_stop(struct world *world);
 /* Runs the loop until *counter reaches `least`; false after five seconds. */

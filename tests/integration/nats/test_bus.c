@@ -1,5 +1,6 @@
 /* The data connection against a real server: one conversation a test, on one server and one bus. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,36 @@ static void test_publish_is_answered(void **state)
     assert_int_equal(world.reply.outcome, BUS_DONE);
     assert_true(world.reply.duplicate);
     assert_int_equal(world.reply.sequence, first);
+}
+
+static enum bus_sent publish_zeros(size_t length, uint64_t op)
+{
+    static const uint8_t zeros[500000];
+    struct bus_publish message = { .subject = "function.c.full", .body = { zeros, length }, .op = op };
+    return bus_publish(world.bus, &message);
+}
+
+/* Nobody reads: what waits is bounded, small messages go on for longer, and all that was taken arrives. */
+static void test_a_broker_that_does_not_read(void **state)
+{
+    uint32_t before = world.replies, taken = 0;
+    kill(server.pid, SIGSTOP);
+    enum bus_sent sent = BUS_SENT;
+    for (uint32_t i = 0; i < 200 && sent == BUS_SENT; i++) {
+        sent = publish_zeros(500000, 100 + i);
+        taken += sent == BUS_SENT;
+        world_run(&world, 1);
+    }
+    assert_int_equal(sent, BUS_FULL);
+    assert_true(bus_buffered(world.bus) >= BUS_BUFFERED_MAX);
+    assert_true(bus_buffered(world.bus) < BUS_BUFFERED_MAX + 600000);
+    assert_int_equal(publish_zeros(BUS_SMALL_MAX, 500), BUS_SENT);
+    kill(server.pid, SIGCONT);
+    assert_true(world_wait(&world, &world.replies, before + taken + 1));
+    assert_int_equal(bus_buffered(world.bus), 0);
+    assert_int_equal(publish_zeros(500000, 501), BUS_SENT);
+    assert_true(world_wait(&world, &world.replies, before + taken + 2));
+    assert_int_equal(world.reply.outcome, BUS_DONE);
 }
 
 static void test_create_only_once(void **state)
@@ -240,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_publish_is_answered),
+        cmocka_unit_test(test_a_broker_that_does_not_read),
         cmocka_unit_test(test_create_only_once),
         cmocka_unit_test(test_no_stream_is_unanswered),
         cmocka_unit_test(test_bad_publish_is_refused_here),

@@ -31,8 +31,8 @@ static void test_absent_at_start(void **state)
     server_start(&server);
     world_run(&world, 100);
     assert_int_equal(world.links_up, 0); /* the caller decides when to try */
-    bus_reconnect(world.bus);
-    bus_reconnect(world.bus);
+    bus_connect(world.bus, 0);
+    bus_connect(world.bus, 0);
     assert_true(world_wait(&world, &world.links_up, 1));
     assert_int_equal(world.epoch, 1);
     world_run(&world, 50);

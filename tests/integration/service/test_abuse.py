@@ -3,6 +3,7 @@ service stays under 300 MB; and afterwards a new connection is served as ever.""
 import contextlib
 import os
 import resource
+import signal
 import threading
 import time
 
@@ -146,6 +147,26 @@ class Abuse(WorldCase):
         with self.attack():
             for ends in together(8, one):
                 self.assertNotIn(None, ends)
+
+    def test_many_large_events_while_the_broker_sleeps(self):
+        # Each of them is asked again while the broker does not say that it has it.
+        event = field(1, b"z%03d") + field(2, b"/s") + field(3, b"1.0") + field(4, b"t") + field(6, bytes(900 * 1024))
+
+        def one(number):
+            with self.wire() as wire:
+                streams = []
+                for at in range(30):
+                    streams.append(wire.open())
+                    wire.send(streams[-1], field(1, b"echo") + field(2, event.replace(b"%03d", b"%03d" % (30 * number + at), 1)))
+                return [wire.end_of(stream, 60) for stream in streams]
+
+        with self.attack():
+            self.world.broker.signal(signal.SIGSTOP)
+            awake = threading.Timer(3, self.world.broker.signal, [signal.SIGCONT])
+            awake.start()
+            for ends in together(8, one):
+                self.assertNotIn(None, ends)
+            awake.join()
 
     def test_answers_that_nobody_reads(self):
         event = field(1, b"%04d") + field(2, b"/r") + field(3, b"1.0") + field(4, b"t") + field(6, bytes(900 * 1024))

@@ -179,8 +179,8 @@ class Bad(WorldCase):
         crashes = [self.client.start("crashes-beside", event_of("x")) for _ in range(10)]
         for number in range(100):
             self.assert_ok(self.client.execute("echo", event_of("%d" % number)))
-        for call in crashes:
-            self.assertEqual(call.code().name, "INTERNAL")
+        for call in crashes:  # the function itself ends in quarantine: see test_causes.py
+            self.assertIn(call.code().name, ("INTERNAL", "FAILED_PRECONDITION"))
 
     def test_raises(self):
         """Retries with back-off, then the dead letter."""

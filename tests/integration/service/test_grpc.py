@@ -246,7 +246,7 @@ class BadInput(WorldCase):
         self.assert_status(answer, "UNIMPLEMENTED")
 
     def test_unknown_method(self):
-        for method in ("/function.v1.FunctionService/Nothing", "/Nobody/Nothing", "/function.v1.FunctionAdmin/Drop"):
+        for method in ("/function.v1.FunctionService/Nothing", "/Nobody/Nothing", "/function.v1.FunctionAdmin/Forget"):
             with self.subTest(method):
                 self.assert_status(self.client.raw(method, b""), "UNIMPLEMENTED")
 

@@ -49,6 +49,27 @@ class Journal(LoadCase):
         self.assertEqual((code, part["last"], part["tail"]), (0, int(middle), "reached"))
         self.assertTrue([line for line in part["story"] if line.startswith(middle + "  [")], part["story"])
         self.assertTrue(part["story"][-1].startswith("after %s: " % middle))
+        self.assert_state(part["state"])
+        self.assert_forks()
+
+    def assert_state(self, state):
+        """The tables say what the core's own counts say."""
+        core = state["core"]
+        for table in ("functions", "workers", "calls", "deliveries"):
+            self.assertEqual(len(state.get(table, [])), core.get(table, 0), table)
+        self.assertEqual([row["state"] for row in state["functions"]], ["READY"])
+        running = [row for row in state.get("deliveries", []) if row["state"] == "RUNNING"]
+        self.assertEqual(len(running), core.get("running", 0))
+        self.assertEqual(len(running), sum(row.get("running", 0) for row in state["workers"]))
+
+    def assert_forks(self):
+        """From 25 moments of that life, the crash and the restart among them, nothing that may happen breaks a law."""
+        done = subprocess.run([PROGRAM, "replay", self.folder(), "--fork", "any", "--seed", "1..25", "--json"],
+                              capture_output=True, text=True, timeout=240, check=False)
+        forks = json.loads(done.stdout)
+        self.assertEqual((done.returncode, forks["violations"]), (0, []))
+        self.assertEqual(forks["forks"] + forks["passed_over"], 25)
+        self.assertGreater(forks["clean"], 20)
 
     def test_killed_in_the_middle_and_started_again(self):
         load = self.begin_load(by_grpc=1000, by_nats=0)

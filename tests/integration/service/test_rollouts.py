@@ -13,7 +13,7 @@ from stead_world.change import SPEC, ChangeCase, behind, source, version_of
 from test_versions import Paced
 
 SLOW_COMPILER = """#!/bin/sh
-case "$*" in *--version*) ;; *) test -e %(folder)s/slow && sleep 6 ;; esac
+case "$*" in *--version*) ;; *) test -e %(folder)s/slow && sleep 6; while test -e %(folder)s/stuck; do sleep 0.1; done ;; esac
 exec /usr/bin/gcc "$@"
 """
 NOTED = """
@@ -56,7 +56,9 @@ class Load(ChangeCase):
         self.all_follow()
         began = time.monotonic()
         time.sleep(seconds)
-        self.in_force.append((began, time.monotonic(), expected))
+        until = time.monotonic()
+        self.load.answered(until)  # on a busy machine the last of them would run after the next change
+        self.in_force.append((began, until, expected))
 
     def rollback(self, number):
         work = lambda: self.one.client.ask("Rollback", name="loaded", version=self.versions[number])
@@ -147,7 +149,7 @@ class Conflict(ChangeCase):
     def test_two_deploys_that_do_not_start(self):
         first = self.deploy("bad", 0)
         self.known("bad", self.two)
-        for turn in range(4):
+        for turn in range(8):
             self.both(lambda: self.one.client.deploy("bad", {"main.py": "raise SystemExit(%d)\n" % (turn * 2 + 1)}),
                       lambda: self.two.client.deploy("bad", {"main.py": "raise SystemExit(%d)\n" % (turn * 2 + 2)}))
             wait_for(lambda: self.get("bad").version == first.version, "the version before", 30)
@@ -263,11 +265,12 @@ class Callers(ChangeCase):
         os.chmod(compiler, 0o755)
         cls.slow = cls.world.serve("slow", env={"STEAD_CC": compiler})
 
-    def make_slow(self):
-        path = self.world.path("slow")
+    def make_slow(self, how="slow"):
+        path = self.world.path(how)
         with open(path, "w", encoding="ascii"):
             pass
         self.addCleanup(lambda: os.path.exists(path) and os.unlink(path))
+        return path
 
     def test_others_do_not_wait_for_a_slow_build(self):
         self.deploy("quick", 1)
@@ -290,6 +293,23 @@ class Callers(ChangeCase):
         self.assertLess(time.monotonic() - began, 4, "the build takes 6 s")
         self.assert_done(self.slow.client.remove("quick"))
         self.assert_done(building())
+
+    def test_how_far_each_instance_is(self):
+        """Deployed at one: the other is still compiling what came before, and says so of both."""
+        stuck = self.make_slow("stuck")
+        files = {"main.c": C_SOURCE["main.c"] + b"/* nobody has compiled this before */\n"}
+        self.assert_done(self.one.client.deploy("compiled", files, no_wait=True))
+        self.deploy("behind", 1, no_wait=True)
+
+        def states(name):
+            seen = {instance.state for instance in self.rollout(name).instances}
+            return seen if seen != {"ready"} else None
+
+        wait_for(lambda: (states("compiled"), states("behind")) == ({"ready", "building"}, {"ready", "fetching"}),
+                 "one to be compiled and the other to wait for its turn", 20, 0.02)
+        os.unlink(stuck)
+        for name in ("compiled", "behind"):
+            self.rolled_out(name, 2)
 
     def submit(self, name, event):
         request = calls.module("function_service_pb2").SubmitFunctionRequest(name=name, event=event)
@@ -333,6 +353,7 @@ class Callers(ChangeCase):
         self.assertEqual(len(names), 90)
         self.assertEqual(set(names), {"OK", "RESOURCE_EXHAUSTED"})
         self.assertGreaterEqual(names.count("OK"), 20)
+        self.rolled_out("crowd", 2)
         self.assertEqual(self.call("crowd"), 2)
         self.assertEqual(self.get("crowd").revision, before + 1)
 
@@ -355,6 +376,19 @@ class Members(ChangeCase):
         self.rolled_out("seen", 2)
         self.assertEqual(self.get("seen", hanging).version, second.version)
         self.assertEqual(self.call("seen", hanging), 2)
+
+    def test_who_joins_is_in_the_list_before_it_reads(self):
+        """The broker has confirmed it: a rollback that does not find it there was written before it reads."""
+        self.deploy("joined", 1)
+        heard = self.bus.listen(">")
+        self.known("joined", self.world.serve("joiner", service_name="joiner"))
+        subjects = [message.subject for message in heard]
+        listed = subjects.index("$KV.function-instances.state.joiner")
+        self.assertTrue(heard[listed].reply, "nobody asked whether it is stored")
+        read = [at for at, message in enumerate(heard)
+                if message.subject == "$JS.API.STREAM.MSG.GET.KV_function-config" and b"next_by_subj" in message.data]
+        stored = [at for at, subject in enumerate(subjects) if subject == heard[listed].reply]
+        self.assertTrue(read and stored and listed < stored[0] < read[0], (listed, stored, read))
 
     def test_two_instances_of_one_name(self):
         first = self.world.serve("first", service_name="twin")

@@ -1,9 +1,16 @@
 """Two Steads side by side: the one of an older commit and this one, on one broker.
 
+    test_upgrade.py [previous] [SideBySide.test_x]
+
 The older one is built from the history, once per commit, into ${XDG_CACHE_HOME:-~/.cache}/stead/upgrade; this takes a
-minute. STEAD_UPGRADE_FROM names another commit. A clone without history, or without that commit, skips the tests.
+minute. It is the first commit that promised to get along with later ones, or what STEAD_UPGRADE_FROM names. With
+`previous` it is the commit before what is tested: HEAD if files differ from it, else its parent. A clone without
+history, or without that commit, skips the tests.
 """
+import fcntl
+import filecmp
 import functools
+import hashlib
 import json
 import os
 import shutil
@@ -16,6 +23,7 @@ from stead_world import ROOT, WorldCase, event_of, main, wait_for
 from stead_world.load import FUNCTION, MANIFEST, SETTINGS, Load, LoadCase, state_of
 
 FROM = os.environ.get("STEAD_UPGRADE_FROM", "5515e16aa6390f0f3e4254b4d7c1eb2d444b36c8")
+PREVIOUS = sys.argv[1:2] == ["previous"]
 BUILD_SECONDS = 900
 V1 = {"main.py": 'import stead\n\n@stead.function\ndef f(event, ctx):\n    return {"version": 1}\n'}
 V2 = {"main.py": V1["main.py"].replace("1}", "2}")}
@@ -27,16 +35,34 @@ def run(*command, **options):
     return subprocess.run(command, timeout=BUILD_SECONDS, check=True, **options)
 
 
-def build(commit, folder):
+def git(*arguments):
+    """What it prints, or None if it fails."""
+    done = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def extract(commit, folder):
+    os.makedirs(folder)
+    with subprocess.Popen(["git", "-C", ROOT, "archive", commit], stdout=subprocess.PIPE) as archive:
+        run("tar", "-x", "-m", "-C", folder, stdin=archive.stdout)
+
+
+def compile_in(folder):
+    out = os.path.join(folder, "build", "release")
+    run("cmake", "-S", folder, "-B", out, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo")
+    run("cmake", "--build", out, "--target", "stead")
+    return out
+
+
+def build_once(commit, cache):
     """Sources and program of a commit; beside each other, as the program looks for the SDKs there."""
+    folder = os.path.join(cache, commit)
+    if os.path.exists(folder):
+        return folder
     making = "%s.%d" % (folder, os.getpid())
-    os.makedirs(making)
     try:
-        with subprocess.Popen(["git", "-C", ROOT, "archive", commit], stdout=subprocess.PIPE) as archive:
-            run("tar", "-x", "-C", making, stdin=archive.stdout)
-        out = os.path.join(making, "build", "release")
-        run("cmake", "-S", making, "-B", out, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo")
-        run("cmake", "--build", out, "--target", "stead")
+        extract(commit, making)
+        out = compile_in(making)
         for name in os.listdir(out):  # the program is all that is needed of it
             path = os.path.join(out, name)
             if name != "stead":
@@ -47,29 +73,54 @@ def build(commit, folder):
             raise
     finally:
         shutil.rmtree(making, ignore_errors=True)
+    return folder
+
+
+def files_of(folder):
+    for base, folders, names in os.walk(folder):
+        if base == folder and "build" in folders:
+            folders.remove("build")
+        yield from (os.path.relpath(os.path.join(base, name), folder) for name in names)
+
+
+def build_on(commit, cache):
+    """The same in a folder that is kept from one commit to the next: only what differs is built again."""
+    folder = os.path.join(cache, "previous-" + hashlib.sha256(ROOT.encode()).hexdigest()[:12])
+    os.makedirs(folder, exist_ok=True)
+    with open(folder + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        fresh = folder + ".new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        extract(commit, fresh)
+        wanted = set(files_of(fresh))
+        for name in set(files_of(folder)) - wanted:
+            os.unlink(os.path.join(folder, name))
+        for name in wanted:
+            old, new = os.path.join(folder, name), os.path.join(fresh, name)
+            if not os.path.exists(old) or not filecmp.cmp(old, new, shallow=False):
+                os.makedirs(os.path.dirname(old), exist_ok=True)
+                os.replace(new, old)
+        shutil.rmtree(fresh)
+        compile_in(folder)
+    return folder
 
 
 @functools.cache
 def old_program():
     """The older `stead`; skips the test, and says why, if the history does not hold it."""
-    known = subprocess.run(
-        ["git", "-C", ROOT, "rev-parse", "--verify", "--quiet", FROM + "^{commit}"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if known.returncode != 0:
-        raise unittest.SkipTest("commit %s is not in this clone's history: fetch more of it to test upgrades" % FROM)
-    commit = known.stdout.strip()
+    name = FROM
+    if PREVIOUS:
+        name = "HEAD" if git("status", "--porcelain", "--untracked-files=no") else "HEAD^"
+    commit = git("rev-parse", "--verify", "--quiet", name + "^{commit}")
+    if commit is None:
+        raise unittest.SkipTest("commit %s is not in this clone's history: fetch more of it to test upgrades" % name)
     cache = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "stead", "upgrade")
-    program = os.path.join(cache, commit, "build", "release", "stead")
-    if not os.path.exists(program):
-        try:
-            build(commit, os.path.join(cache, commit))
-        except subprocess.CalledProcessError as error:
-            raise AssertionError("commit %s does not build:\n%s" % (FROM, error.stdout[-4000:])) from None
-    return program
+    try:
+        folder = (build_on if PREVIOUS else build_once)(commit, cache)
+    except subprocess.CalledProcessError as error:
+        raise AssertionError("commit %s does not build:\n%s" % (commit, error.stdout[-4000:])) from None
+    print("beside", commit, flush=True)
+    return os.path.join(folder, "build", "release", "stead")
 
 
 class SideBySide(WorldCase):
@@ -189,6 +240,8 @@ class Swap(LoadCase):
 
 
 if __name__ == "__main__":
+    if PREVIOUS:
+        del sys.argv[1]
     try:
         old_program()
     except unittest.SkipTest as reason:

@@ -3,10 +3,12 @@
 The function answers with the version that its source says, so an answer shows which version gave it.
 """
 import json
+import subprocess
 import threading
 import time
 
 from stead_world import WorldCase, event_of, main, wait_for
+from stead_world.world import PROGRAM
 from stead_world.calls import answer_of, request_id_of
 
 SOURCE = """
@@ -46,6 +48,12 @@ class Paced:
             self.calls.append((time.monotonic(), request_id_of(self.name, event), client.start(self.name, event)))
             due += self.pause
             time.sleep(max(0.0, due - time.monotonic()))
+
+    def answered(self, until):
+        """Waits for the answers of all calls that began before."""
+        for began, _, future in list(self.calls):
+            if began < until and not future.done():
+                answer_of(future)
 
     def finish(self):
         """Of each call: when it began, its id, its answer."""
@@ -308,9 +316,11 @@ class Rollback(VersionCase):
         clients = [self.one.client, two.client]
         load = Paced(clients, "loaded", 200)
         time.sleep(2)
-        self.assert_ok_status(self.one.client.ask("Rollback", name="loaded", version=old.version))
-        self.rolled_out("loaded")
+        command = [PROGRAM, "function", "rollback", "loaded", old.version, "--wait", "--addr", self.one.ports["grpc"]]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
         returned = time.monotonic()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("ready on 2 of 2 instances", done.stderr)
         time.sleep(2)
         ended = load.finish()
         bad = [answer for _, _, answer in ended if not answer.ok]

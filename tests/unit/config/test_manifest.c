@@ -145,6 +145,57 @@ static void inherits_again_once_the_language_is_known(void **state)
     config_free(&config);
 }
 
+static void fits_into_the_age_of_the_queue(void **state)
+{
+    static const struct {
+        const char *config, *manifest, *problem; /* NULL: it fits */
+    } rows[] = {
+        { "{}", "spec: {timeout: 14m}", NULL },
+        { "{}", "spec: {timeout: 15m}",
+          "f/stead.yaml: queue.maxAge 1h must be longer than 4 attempts (spec.maxRetries) of spec.timeout 15m, 1h: the "
+          "broker would drop requests that may still run, without a word; raise the one or lower the other" },
+        { "queue: {maxAge: 2h}", "spec: {timeout: 15m}", NULL },
+        { "{}", "spec: {timeout: 59m, maxRetries: 0}", NULL },
+        { "{}", "spec: {timeout: 1h, maxRetries: 0}",
+          "f/stead.yaml: queue.maxAge 1h must be longer than 1 attempt (spec.maxRetries) of spec.timeout 1h, 1h:" },
+        { "{}", "spec: {maxRetries: 100, timeout: 36s}",
+          "f/stead.yaml: queue.maxAge 1h must be longer than 101 attempts (spec.maxRetries) of" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct config config;
+        struct manifest manifest;
+        assert_true(load(rows[i].config, &config));
+        assert_true(load_manifest(rows[i].manifest, &config, &manifest));
+        bool fits = manifest_fits(&manifest, &config, "f/stead.yaml", &problems);
+        const char *problem = rows[i].problem == NULL ? "" : rows[i].problem;
+        assert_int_equal(fits, *problem == '\0');
+        if (!fits && strncmp(problems.text[0], problem, strlen(problem)) != 0) {
+            fail_msg("row %zu: %s", i, problems.text[0]);
+        }
+        manifest_free(&manifest);
+        config_free(&config);
+    }
+}
+
+static void bounds_what_is_queued_and_runs(void **state)
+{
+    struct config config;
+    struct manifest manifest;
+    assert_true(load("functions: {adaptiveConcurrency: true, minConcurrency: 2}", &config));
+    assert_true(load_manifest("spec: {maxAge: 5m, maxSize: 64Mi, minConcurrency: 3}", &config, &manifest));
+    assert_true(manifest.age_ns_max == INT64_C(300000000000));
+    assert_int_equal(manifest.bytes_max, 64 << 20);
+    assert_true(manifest.concurrency_adapts);
+    assert_int_equal(manifest.concurrency_min, 3);
+    manifest_free(&manifest);
+    assert_true(load_manifest("spec: {adaptiveConcurrency: false}", &config, &manifest));
+    assert_false(manifest.concurrency_adapts);
+    assert_int_equal(manifest.age_ns_max, 0);
+    assert_int_equal(manifest.bytes_max, 0);
+    manifest_free(&manifest);
+    config_free(&config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +203,8 @@ int main(void)
         cmocka_unit_test(reads_commands_and_labels),
         cmocka_unit_test(inherits_from_the_group_of_its_language),
         cmocka_unit_test(inherits_again_once_the_language_is_known),
+        cmocka_unit_test(fits_into_the_age_of_the_queue),
+        cmocka_unit_test(bounds_what_is_queued_and_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,7 @@ static void fill_result(struct drive *drive, struct input *input)
     input->as.result.end = (uint8_t)(1 + drive_die(drive, 41, END_COUNT - 1));
     input->as.result.reason = (uint8_t)drive_die(drive, 42, REASON_COUNT);
     input->as.result.attempts = drive_die(drive, 43, 4);
+    input->as.result.cause = (uint8_t)drive_die(drive, 49, 256);
     input->blob = puppet_blob(drive->puppet);
 }
 
@@ -97,6 +98,8 @@ static void fill_ledger(struct drive *drive, const struct effect *effect, struct
     input->as.ledger.nonce = 1;
     input->as.ledger.attempts = drive_die(drive, 46, 20) == 0 ? UINT32_MAX : drive_die(drive, 46, 3);
     input->as.ledger.starts = drive_die(drive, 47, 20) == 0 ? UINT32_MAX : drive_die(drive, 47, 3);
+    input->as.ledger.last = (uint8_t)drive_die(drive, 151, CAUSE_COUNT + 4);
+    input->as.ledger.causes.count[drive_die(drive, 152, CAUSE_KEPT)] = (uint8_t)drive_die(drive, 153, 256);
     uint32_t row = handle_index(effect->about);
     if (ours && effect->kind == EFFECT_LEDGER_GET && handle_table(effect->about) == TABLE_DELIVERY) {
         input->as.ledger.nonce = delivery_at(drive->puppet->core, row)->nonce;

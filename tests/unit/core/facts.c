@@ -81,6 +81,7 @@ void puppet_call(struct puppet *puppet, uint32_t request, uint32_t function, uin
     input.as.call.digest = digest;
     input.as.call.budget_ns = budget_ns;
     input.as.call.reference = 1000 + request;
+    input.as.call.size = 100;
     puppet_fact(puppet, input);
 }
 
@@ -160,6 +161,7 @@ void puppet_ledger(struct puppet *puppet, uint64_t operation, enum outcome outco
     input.as.ledger.nonce = nonce;
     input.as.ledger.attempts = attempts;
     input.as.ledger.starts = starts;
+    input.as.ledger.last = attempts > 0 ? CAUSE_ERROR : CAUSE_NONE;
     puppet_fact(puppet, input);
 }
 
@@ -171,6 +173,7 @@ void puppet_deliver(struct puppet *puppet, struct handle function, uint32_t requ
     input.as.delivery.digest = 7;
     input.as.delivery.sequence = sequence;
     input.as.delivery.delivered = delivered;
+    input.as.delivery.size = 100;
     puppet_fact(puppet, input);
 }
 

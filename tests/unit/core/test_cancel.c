@@ -117,11 +117,21 @@ static void stores_again_what_was_lost_with_the_link(void **state)
     puppet_fetched(puppet, puppet_one(puppet, EFFECT_FETCH_RESULT)->operation, OUTCOME_REFUSED, END_NONE, 0);
     puppet_wait(puppet, 80 * MS); /* it was another's, and is no longer kept */
     puppet_published(puppet, puppet_one(puppet, EFFECT_PUBLISH_CANCELLED)->operation, OUTCOME_DONE, 0);
+    assert_int_equal(puppet_count(puppet, EFFECT_REMOVE_REQUEST), 0); /* it was found on an earlier connection */
+    puppet_one(puppet, EFFECT_ANNOUNCE_CANCEL);
+    expect_reply(puppet, END_CANCELLED, REASON_NONE);
+}
+
+static void removes_only_on_the_connection_on_which_it_found(void **state)
+{
+    struct puppet *puppet = *state;
+    puppet_published(puppet, find(puppet, 5, 0).operation, OUTCOME_DONE, 0);
     puppet_removed(puppet, puppet_one(puppet, EFFECT_REMOVE_REQUEST)->operation, OUTCOME_UNKNOWN);
     puppet_link_down(puppet);
+    puppet_wait(puppet, SECOND);
     puppet_link_up(puppet);
+    assert_int_equal(puppet_count(puppet, EFFECT_REMOVE_REQUEST), 0);
     puppet_one(puppet, EFFECT_ANNOUNCE_CANCEL); /* whoever was away hears it now */
-    puppet_removed(puppet, puppet_one(puppet, EFFECT_REMOVE_REQUEST)->operation, OUTCOME_DONE);
     expect_reply(puppet, END_CANCELLED, REASON_NONE);
 }
 
@@ -244,6 +254,20 @@ static void stops_what_runs_and_charges_nobody(void **state)
     assert_int_equal(puppet_worker(puppet, execute.about), WORKER_IDLE);
 }
 
+/* A broker that lost its power forgot the cancel after it was seen: the request is to run again, and nobody pays. */
+static void runs_again_what_is_no_longer_cancelled(void **state)
+{
+    struct puppet *puppet = *state;
+    struct handle function = puppet_deploy(puppet, 1, (struct deployed){ .retries_max = 2 });
+    puppet_deliver(puppet, function, 5, SEQUENCE, 1);
+    puppet_cancel_heard(puppet, 5);
+    puppet_fetched(puppet, puppet_one(puppet, EFFECT_FETCH_RESULT)->operation, OUTCOME_DONE, END_CANCELLED, 7);
+    assert_int_equal(puppet_delivery(puppet, 5), DELIVERY_FETCHING);
+    puppet_fetched(puppet, puppet_one(puppet, EFFECT_FETCH_RESULT)->operation, OUTCOME_REFUSED, END_NONE, 0);
+    assert_int_equal(puppet_count(puppet, EFFECT_PUBLISH_RESULT), 0);
+    assert_int_equal(puppet_one(puppet, EFFECT_HAND_BACK)->amount, 0);
+}
+
 static void kills_what_does_not_stop(void **state)
 {
     struct puppet *puppet = *state;
@@ -319,12 +343,14 @@ int main(void)
         TEST(loses_the_race_for_the_result),
         TEST(looks_whose_result_it_is),
         TEST(stores_again_what_was_lost_with_the_link),
+        TEST(removes_only_on_the_connection_on_which_it_found),
         TEST(asks_ever_more_slowly),
         TEST(says_at_the_deadline_what_is_certain),
         TEST(goes_on_without_its_caller),
         TEST(ignores_what_answers_other_questions),
         TEST(settles_what_is_queued),
         TEST(stops_what_runs_and_charges_nobody),
+        TEST(runs_again_what_is_no_longer_cancelled),
         TEST(kills_what_does_not_stop),
         TEST(believes_only_what_is_stored),
         TEST(leaves_what_was_sent_ahead),

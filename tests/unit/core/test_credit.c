@@ -108,6 +108,37 @@ static void stays_within_the_table(void **state)
     puppet_free(puppet);
 }
 
+/* A function that came when the table was full asked for nothing and, once, was never asked again. */
+static void asks_when_the_table_has_room_again(void **state)
+{
+    const struct limits limits = {
+        .calls_max = 4, .deliveries_max = 4, .functions_max = 2, .workers_max = 6, .slots = 8
+    };
+    struct puppet *puppet = puppet_new(&limits, NULL);
+    puppet_link_up(puppet);
+    struct handle first = deploy(puppet, 1, 3);
+    deliver(puppet, first, 1, 100);
+    struct effect execute = *puppet_one(puppet, EFFECT_EXECUTE);
+    deliver(puppet, first, 2, 100);
+    deliver(puppet, first, 3, 100);
+    puppet_wait(puppet, SECOND);
+    puppet_result(puppet, execute.about, execute.stream);
+    uint64_t store = puppet_one(puppet, EFFECT_PUBLISH_RESULT)->operation;
+    deliver(puppet, first, 4, 100);
+    assert_int_equal(puppet_view(puppet).deliveries, 4);
+    puppet_function_set(puppet, 2, (struct deployed){ 0 });
+    struct effect build = *puppet_one(puppet, EFFECT_BUILD);
+    puppet_consumer(puppet, puppet_one(puppet, EFFECT_ENSURE_CONSUMER)->operation, OUTCOME_DONE, 100);
+    puppet_built(puppet, build.operation, OUTCOME_DONE, REASON_NONE);
+    puppet_ready(puppet, puppet->worker, UINT16_MAX);
+    assert_int_equal(pulled(puppet), 0);
+    puppet_published(puppet, store, OUTCOME_DONE, 0);
+    assert_int_equal(puppet_view(puppet).deliveries, 3);
+    puppet_wait(puppet, 20 * MS);
+    assert_true(handle_equal(puppet_one(puppet, EFFECT_PULL)->about, build.about));
+    puppet_free(puppet);
+}
+
 static void pulls_again_when_a_pull_has_ended(void **state)
 {
     struct puppet *puppet = *state;
@@ -178,6 +209,7 @@ int main(void)
         TEST(asks_for_nothing_without_room),
         TEST(asks_for_eight_times_as_much_of_what_is_brief),
         TEST(stays_within_the_table),
+        TEST(asks_when_the_table_has_room_again),
         TEST(pulls_again_when_a_pull_has_ended),
         TEST(makes_sure_of_a_consumer_that_is_gone),
         TEST(gives_a_leader_time_to_come_back),

@@ -230,6 +230,25 @@ static void adopts_the_token_of_a_message_that_comes_again(void **state)
     assert_int_not_equal(puppet_one(puppet, EFFECT_ACK)->blob.slot, execute.blob.slot);
 }
 
+/* After a lost power of the broker: its own number and id, and another input. */
+static void hands_back_another_message_of_the_same_number_and_id(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = fixture->puppet;
+    deliver(fixture, 5);
+    struct effect execute = *puppet_one(puppet, EFFECT_EXECUTE);
+    struct input input = { .kind = INPUT_DELIVERY, .about = fixture->function, .blob = puppet_blob(puppet) };
+    input.as.delivery.request = puppet_request(5);
+    input.as.delivery.sequence = 1005;
+    input.as.delivery.digest = 99;
+    input.as.delivery.delivered = 1;
+    puppet_fact(puppet, input);
+    assert_int_equal(puppet_one(puppet, EFFECT_HAND_BACK)->blob.slot, input.blob.slot);
+    assert_int_equal(puppet_view(puppet).deliveries, 1);
+    puppet_result(puppet, fixture->worker, execute.stream);
+    assert_int_equal(puppet_one(puppet, EFFECT_PUBLISH_RESULT)->blob.slot, execute.blob.slot);
+}
+
 static void extends_every_third_of_the_ack_wait(void **state)
 {
     struct fixture *fixture = *state;
@@ -277,6 +296,7 @@ int main(void)
         DELIVERY_TEST(asks_again_for_what_could_not_be_read),
         DELIVERY_TEST(ends_what_the_ledger_says_is_over),
         DELIVERY_TEST(adopts_the_token_of_a_message_that_comes_again),
+        DELIVERY_TEST(hands_back_another_message_of_the_same_number_and_id),
         DELIVERY_TEST(extends_every_third_of_the_ack_wait),
         DELIVERY_TEST(is_held_while_no_worker_has_room_and_then_handed_back),
     };

@@ -20,7 +20,7 @@ static const uint32_t function_edges[] = { FUNCTION_STATES(X) };
 static const uint32_t instance_edges[] = { INSTANCE_STATES(X) };
 #undef X
 
-struct machine {
+struct tested {
     const uint32_t *edges;
     uint32_t states;
     /* Puts row 0 into a state and asks for the next one. */
@@ -100,7 +100,7 @@ static uint32_t state_of_delivery(struct core *core)
     return delivery_at(core, 0)->row.state;
 }
 
-static void walk(struct puppet *puppet, const struct machine *machine)
+static void walk(struct puppet *puppet, const struct tested *machine)
 {
     for (uint32_t from = 0; from < machine->states; from++) {
         for (uint32_t next = 0; next <= machine->states; next++) {
@@ -116,22 +116,22 @@ static void walk(struct puppet *puppet, const struct machine *machine)
 
 static void takes_legal_edges_only_call(void **state)
 {
-    walk(*state, &(struct machine){ call_edges, CALL_COUNT, change_call, state_of_call });
+    walk(*state, &(struct tested){ call_edges, CALL_COUNT, change_call, state_of_call });
 }
 
 static void takes_legal_edges_only_delivery(void **state)
 {
-    walk(*state, &(struct machine){ delivery_edges, DELIVERY_COUNT, change_delivery, state_of_delivery });
+    walk(*state, &(struct tested){ delivery_edges, DELIVERY_COUNT, change_delivery, state_of_delivery });
 }
 
 static void takes_legal_edges_only_worker(void **state)
 {
-    walk(*state, &(struct machine){ worker_edges, WORKER_COUNT, change_worker, state_of_worker });
+    walk(*state, &(struct tested){ worker_edges, WORKER_COUNT, change_worker, state_of_worker });
 }
 
 static void takes_legal_edges_only_function(void **state)
 {
-    walk(*state, &(struct machine){ function_edges, FUNCTION_COUNT, change_function, state_of_function });
+    walk(*state, &(struct tested){ function_edges, FUNCTION_COUNT, change_function, state_of_function });
 }
 
 /* The instance may stay what it is: that is no edge, and says nothing. */
@@ -141,7 +141,7 @@ static void takes_legal_edges_only_instance(void **state)
     for (uint32_t at = 0; at < INSTANCE_COUNT; at++) {
         edges[at] = instance_edges[at] | 1u << at;
     }
-    walk(*state, &(struct machine){ edges, INSTANCE_COUNT, change_instance, state_of_instance });
+    walk(*state, &(struct tested){ edges, INSTANCE_COUNT, change_instance, state_of_instance });
 }
 
 static void check_table(const uint32_t *edges, uint32_t states, bool has_free)

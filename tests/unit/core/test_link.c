@@ -124,7 +124,8 @@ static void asks_again_on_the_next_link_in_every_state(void **state)
         cases[i].into(fixture);
         expect_state(puppet, cases[i].state);
         puppet_link_down(puppet);
-        assert_int_equal(puppet->seen_count, 0);
+        puppet_one(puppet, EFFECT_CONNECT);
+        assert_int_equal(puppet->seen_count, 1);
         puppet_wait(puppet, SECOND);
         assert_int_equal(puppet->seen_count, 0);
         puppet_link_up(puppet);
@@ -173,7 +174,7 @@ static void forgets_what_it_can_not_hand_back(void **state)
     expect_state(fixture->puppet, DELIVERY_FREE);
 }
 
-static void acks_by_the_old_token_what_ran_over_a_reconnect(void **state)
+static void acks_nothing_by_the_token_of_a_passed_connection(void **state)
 {
     struct fixture *fixture = *state;
     struct puppet *puppet = fixture->puppet;
@@ -185,7 +186,8 @@ static void acks_by_the_old_token_what_ran_over_a_reconnect(void **state)
     assert_int_equal(puppet_count(puppet, EFFECT_EXTEND), 0);
     puppet_result(puppet, fixture->execute.about, fixture->execute.stream);
     puppet_published(puppet, puppet_one(puppet, EFFECT_PUBLISH_RESULT)->operation, OUTCOME_DONE, 0);
-    assert_int_equal(puppet_one(puppet, EFFECT_ACK)->blob.slot, fixture->execute.blob.slot);
+    assert_int_equal(puppet_count(puppet, EFFECT_ACK), 0); /* it comes again, and is acked then */
+    assert_int_equal(core_blobs_held(puppet->core), 0);
 }
 
 static void extends_by_the_new_token_what_comes_again_after_a_reconnect(void **state)
@@ -229,6 +231,47 @@ static void ignores_the_end_of_another_link(void **state)
     assert_true(puppet_view(fixture->puppet).link_up);
 }
 
+/* -- attempts ---------------------------------------------------------------------------------------------------- */
+
+static void expect_wait(struct puppet *puppet, enum effect_kind kind, uint64_t most_ns)
+{
+    assert_in_range(puppet_one(puppet, kind)->amount, most_ns / 2, most_ns - 1);
+}
+
+static void connects_ever_more_slowly(void **state)
+{
+    static const uint64_t most_ms[] = { 100, 200, 400, 800, 1600, 2000, 2000, 2000 };
+    struct puppet *puppet = puppet_new(NULL, NULL);
+    for (size_t i = 0; i < sizeof most_ms / sizeof most_ms[0]; i++) {
+        puppet_link_down(puppet);
+        expect_wait(puppet, EFFECT_CONNECT, most_ms[i] * MS);
+    }
+    puppet_link_up(puppet);
+    puppet_wait(puppet, SECOND);
+    puppet_link_down(puppet);
+    expect_wait(puppet, EFFECT_CONNECT, 2 * SECOND); /* it did not hold */
+    puppet_link_up(puppet);
+    puppet_wait(puppet, 3 * SECOND);
+    puppet_link_down(puppet);
+    expect_wait(puppet, EFFECT_CONNECT, 100 * MS);
+    puppet_free(puppet);
+}
+
+static void provisions_again_when_refused(void **state)
+{
+    struct puppet *puppet = puppet_new(NULL, NULL);
+    puppet_fact(puppet, (struct input){ .kind = INPUT_LINK_REFUSED, .epoch = 1 });
+    expect_wait(puppet, EFFECT_PROVISION, SECOND);
+    assert_false(puppet_view(puppet).link_up);
+    puppet_fact(puppet, (struct input){ .kind = INPUT_LINK_REFUSED, .epoch = 1 });
+    expect_wait(puppet, EFFECT_PROVISION, 2 * SECOND);
+    puppet_link_up(puppet);
+    puppet_fact(puppet, (struct input){ .kind = INPUT_LINK_REFUSED, .epoch = puppet->epoch });
+    assert_int_equal(puppet_count(puppet, EFFECT_PROVISION), 0); /* a late one */
+    assert_true(puppet_view(puppet).link_up);
+    puppet_free(puppet);
+}
+
 /* -- silence ----------------------------------------------------------------------------------------------------- */
 
 static void cuts_a_link_that_says_nothing(void **state)
@@ -238,17 +281,17 @@ static void cuts_a_link_that_says_nothing(void **state)
     struct puppet *puppet = puppet_new(NULL, &settings);
     puppet_link_up(puppet);
     puppet_wait(puppet, 60 * SECOND);
-    assert_int_equal(puppet_count(puppet, EFFECT_RECONNECT), 0); /* nothing is asked for: silence is fine */
+    assert_int_equal(puppet_count(puppet, EFFECT_DISCONNECT), 0); /* nothing is asked for: silence is fine */
     puppet_deploy(puppet, 1, (struct deployed){ 0 });
     for (int i = 0; i < 5; i++) {
         puppet_wait(puppet, 5 * SECOND);
-        assert_int_equal(puppet_count(puppet, EFFECT_RECONNECT), 0);
+        assert_int_equal(puppet_count(puppet, EFFECT_DISCONNECT), 0);
         puppet_fact(puppet, (struct input){ .kind = INPUT_HEARD });
     }
     uint64_t heard_ns = puppet->now_ns;
     puppet_fact(puppet, (struct input){ .kind = INPUT_HEARD, .epoch = 77 }); /* of another connection */
     puppet_wait(puppet, 16 * SECOND);
-    assert_in_range(puppet_when(puppet, EFFECT_RECONNECT), heard_ns + 10 * SECOND, heard_ns + 15 * SECOND);
+    assert_in_range(puppet_when(puppet, EFFECT_DISCONNECT), heard_ns + 10 * SECOND, heard_ns + 15 * SECOND);
     puppet_free(puppet);
 }
 
@@ -260,10 +303,12 @@ int main(void)
         LINK_TEST(asks_again_on_the_next_link_in_every_state),
         LINK_TEST(keeps_what_it_has_while_there_is_no_broker),
         LINK_TEST(forgets_what_it_can_not_hand_back),
-        LINK_TEST(acks_by_the_old_token_what_ran_over_a_reconnect),
+        LINK_TEST(acks_nothing_by_the_token_of_a_passed_connection),
         LINK_TEST(extends_by_the_new_token_what_comes_again_after_a_reconnect),
         LINK_TEST(forgets_the_credit_of_a_lost_link),
         LINK_TEST(ignores_the_end_of_another_link),
+        cmocka_unit_test(connects_ever_more_slowly),
+        cmocka_unit_test(provisions_again_when_refused),
         LINK_TEST(cuts_a_link_that_says_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,14 +29,14 @@ static void survives_random_steps(void **state)
     }
 }
 
-struct machine {
+struct tested {
     enum table table;
     const char *(*name)(uint32_t state);
     uint32_t edges[DRIVE_STATES], states;
 };
 
 #define X(name, next) (next),
-static const struct machine machines[] = {
+static const struct tested machines[] = {
     { TABLE_CALL, call_state_name, { CALL_STATES(X) }, CALL_COUNT },
     { TABLE_DELIVERY, delivery_state_name, { DELIVERY_STATES(X) }, DELIVERY_COUNT },
     { TABLE_FUNCTION, function_state_name, { FUNCTION_STATES(X) }, FUNCTION_COUNT },
@@ -44,7 +44,7 @@ static const struct machine machines[] = {
 };
 #undef X
 
-static bool leads_to(const struct machine *machine, uint32_t from, uint32_t to)
+static bool leads_to(const struct tested *machine, uint32_t from, uint32_t to)
 {
     uint32_t reached = machine->edges[from];
     for (uint32_t round = 0; round < machine->states; round++) {
@@ -60,7 +60,7 @@ static void took_every_legal_edge_and_no_other_way(void **state)
 {
     uint32_t missing = 0;
     for (size_t m = 0; m < sizeof machines / sizeof machines[0]; m++) {
-        const struct machine *machine = &machines[m];
+        const struct tested *machine = &machines[m];
         for (uint32_t from = 0; from < machine->states; from++) {
             for (uint32_t to = 0; to < machine->states; to++) {
                 bool legal = machine->edges[from] & 1u << to;

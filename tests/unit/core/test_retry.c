@@ -6,9 +6,9 @@
 #define BASE (100 * MS)
 #define MOST (30 * SECOND)
 
-static struct settings with(enum jitter jitter)
+static struct backoff with(enum jitter jitter)
 {
-    return (struct settings){ .retry_ns_base = BASE, .retry_ns_max = MOST, .jitter = (uint8_t)jitter };
+    return (struct backoff){ .ns_base = BASE, .ns_max = MOST, .jitter = jitter };
 }
 
 static void doubles_up_to_the_ceiling(void **state)
@@ -21,12 +21,12 @@ static void doubles_up_to_the_ceiling(void **state)
         { 9, 256 * BASE },    { 10, MOST },       { 64, MOST },         { 65, MOST },    { 1000, MOST },
         { UINT16_MAX, MOST }, { 1u << 31, MOST }, { UINT32_MAX, MOST },
     };
-    struct settings settings = with(JITTER_NONE);
+    struct backoff backoff = with(JITTER_NONE);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(retry_ceiling_ns(&settings, cases[i].attempts), cases[i].ceiling_ns);
-        assert_int_equal(retry_delay_ns(&settings, 1, (struct key){ 2, 3 }, cases[i].attempts), cases[i].ceiling_ns);
+        assert_int_equal(retry_ceiling_ns(&backoff, cases[i].attempts), cases[i].ceiling_ns);
+        assert_int_equal(retry_delay_ns(&backoff, 1, (struct key){ 2, 3 }, cases[i].attempts), cases[i].ceiling_ns);
     }
-    assert_panics(retry_ceiling_ns(&settings, 0));
+    assert_panics(retry_ceiling_ns(&backoff, 0));
 }
 
 static void saturates_whatever_the_settings_are(void **state)
@@ -44,8 +44,8 @@ static void saturates_whatever_the_settings_are(void **state)
         { BASE, 0, 0, 7 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct settings settings = { .retry_ns_base = cases[i].base_ns, .retry_ns_max = cases[i].most_ns };
-        assert_int_equal(retry_ceiling_ns(&settings, cases[i].attempts), cases[i].ceiling_ns);
+        struct backoff backoff = { .ns_base = cases[i].base_ns, .ns_max = cases[i].most_ns };
+        assert_int_equal(retry_ceiling_ns(&backoff, cases[i].attempts), cases[i].ceiling_ns);
     }
 }
 
@@ -56,10 +56,10 @@ struct range {
 static struct range delays(enum jitter jitter, uint32_t attempts)
 {
     enum { DRAWS = 4096 };
-    struct settings settings = with(jitter);
+    struct backoff backoff = with(jitter);
     struct range range = { .least = UINT64_MAX };
     for (uint64_t i = 0; i < DRAWS; i++) {
-        uint64_t delay = retry_delay_ns(&settings, 9, puppet_request((uint32_t)i), attempts);
+        uint64_t delay = retry_delay_ns(&backoff, 9, puppet_request((uint32_t)i), attempts);
         range.least = delay < range.least ? delay : range.least;
         range.most = delay > range.most ? delay : range.most;
         range.sum += delay / DRAWS;
@@ -100,13 +100,13 @@ static void draws_the_same_delay_for_the_same_attempt(void **state)
 {
     static const enum jitter kinds[] = { JITTER_FULL, JITTER_EQUAL, JITTER_DECORRELATED };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        struct settings settings = with(kinds[i]);
+        struct backoff backoff = with(kinds[i]);
         struct key request = { 5, 6 }, other = { 5, 7 };
-        uint64_t delay = retry_delay_ns(&settings, 1, request, 3);
-        assert_int_equal(retry_delay_ns(&settings, 1, request, 3), delay);
-        assert_int_not_equal(retry_delay_ns(&settings, 2, request, 3), delay);
-        assert_int_not_equal(retry_delay_ns(&settings, 1, other, 3), delay);
-        assert_int_not_equal(retry_delay_ns(&settings, 1, request, 4), delay);
+        uint64_t delay = retry_delay_ns(&backoff, 1, request, 3);
+        assert_int_equal(retry_delay_ns(&backoff, 1, request, 3), delay);
+        assert_int_not_equal(retry_delay_ns(&backoff, 2, request, 3), delay);
+        assert_int_not_equal(retry_delay_ns(&backoff, 1, other, 3), delay);
+        assert_int_not_equal(retry_delay_ns(&backoff, 1, request, 4), delay);
     }
 }
 

@@ -268,6 +268,17 @@ static void counts_attempts_by_the_version_that_is_to_come(void **state)
     assert_int_equal(puppet_delivery(puppet, 1), DELIVERY_QUEUED);
 }
 
+/* Only functions have a consumer; an adapter that says otherwise is not believed. */
+static void hands_back_what_is_said_to_come_from_a_route(void **state)
+{
+    struct puppet *puppet = *state;
+    deploy(puppet);
+    share_up(puppet, 2, canary_30);
+    share_deliver(puppet, pool_handle(puppet->core, &puppet->core->functions, row_of(puppet, 2)), 1, 200, ALIAS_LIVE);
+    assert_int_equal(puppet_count(puppet, EFFECT_EXECUTE), 0);
+    puppet_one(puppet, EFFECT_HAND_BACK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +296,7 @@ int main(void)
         TEST(leaves_the_share_of_a_canary_that_is_not_up),
         TEST(hands_back_what_waits_for_a_version_that_failed),
         TEST(counts_attempts_by_the_version_that_is_to_come),
+        TEST(hands_back_what_is_said_to_come_from_a_route),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

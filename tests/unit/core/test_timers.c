@@ -89,7 +89,14 @@ static void belongs_to_one_row_of_one_table(void **state)
         assert_int_equal(index, i);
     }
     assert_int_equal(timer_of_core(core), seen);
+    assert_int_equal(timer_owner(core, seen++, &index), TABLE_NONE);
+    assert_int_equal(index, 0);
+    assert_int_equal(timer_of_sweep(core), seen);
+    assert_int_equal(timer_owner(core, seen++, &index), TABLE_NONE);
+    assert_int_equal(index, 1);
+    assert_int_equal(timer_of_walk(core), seen);
     assert_int_equal(timer_owner(core, seen, &index), TABLE_NONE);
+    assert_int_equal(index, 2);
     assert_int_equal(seen + 1, core->timers_count);
     assert_panics(timer_owner(core, seen + 1, &index));
     assert_panics(timer_set(core, seen + 1, 10));
@@ -97,7 +104,7 @@ static void belongs_to_one_row_of_one_table(void **state)
 
 /* -- against a model --------------------------------------------------------------------------------------------- */
 
-enum { TIMERS = 51, ROUNDS = 200000 };
+enum { TIMERS = 53, ROUNDS = 200000 };
 
 struct model {
     bool set[TIMERS];

@@ -47,7 +47,7 @@ struct bench *bench_new(uint32_t ack_pending_max, uint32_t messages_max, enum je
     settings.functions = 2;
     settings.profile = (uint8_t)profile;
     settings.seed = 42;
-    struct jet_hooks hooks = { &bench, on_deliver, on_ended, on_arm };
+    struct jet_hooks hooks = { .owner = &bench, .deliver = on_deliver, .ended = on_ended, .arm = on_arm };
     bench.now = 1000 * MS;
     assert_true(jet_init(&bench.jet, &settings, &hooks));
     jet_ensure_consumer(&bench.jet, bench.now, 0);

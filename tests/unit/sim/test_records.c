@@ -127,11 +127,11 @@ static void the_ledger_compares_and_sets_rule_33(void **state)
     (void)state;
     struct bench *bench = bench_new(100, 100, JET_2_10);
     struct ledger mine = { .attempts = 1, .nonce = 5 }, late = { .attempts = 1, .nonce = 6 };
-    assert_int_equal(jet_ledger_put(&bench->jet, 1, 0, &mine), 0);
+    assert_int_equal(jet_ledger_put(&bench->jet, 1000, 1, 0, &mine), 0);
     assert_int_equal(mine.revision, 1);
-    assert_int_equal(jet_ledger_put(&bench->jet, 1, 0, &late), JET_WRONG_LAST);
+    assert_int_equal(jet_ledger_put(&bench->jet, 1000, 1, 0, &late), JET_WRONG_LAST);
     mine.attempts = 2;
-    assert_int_equal(jet_ledger_put(&bench->jet, 1, 1, &mine), 0);
+    assert_int_equal(jet_ledger_put(&bench->jet, 1000, 1, 1, &mine), 0);
     assert_int_equal(bench->jet.ledger[1].attempts, 2);
     jet_free(&bench->jet);
 }

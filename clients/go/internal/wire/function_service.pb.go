@@ -195,6 +195,8 @@ type GetResultResponse struct {
 	Attempts      uint32                     `protobuf:"varint,8,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	Function      string                     `protobuf:"bytes,9,opt,name=function,proto3" json:"function,omitempty"` // language/name
 	Version       string                     `protobuf:"bytes,10,opt,name=version,proto3" json:"version,omitempty"`  // that gave the result
+	Causes        string                     `protobuf:"bytes,11,opt,name=causes,proto3" json:"causes,omitempty"`    // how often what went wrong: "error=2,crash=1"
+	Cause         string                     `protobuf:"bytes,12,opt,name=cause,proto3" json:"cause,omitempty"`      // of the last failure, unless it succeeded
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -306,6 +308,20 @@ func (x *GetResultResponse) GetFunction() string {
 func (x *GetResultResponse) GetVersion() string {
 	if x != nil {
 		return x.Version
+	}
+	return ""
+}
+
+func (x *GetResultResponse) GetCauses() string {
+	if x != nil {
+		return x.Causes
+	}
+	return ""
+}
+
+func (x *GetResultResponse) GetCause() string {
+	if x != nil {
+		return x.Cause
 	}
 	return ""
 }
@@ -655,7 +671,7 @@ const file_stead_client_wire_function_service_proto_rawDesc = "" +
 	"\x10GetResultRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x12\n" +
-	"\x04wait\x18\x02 \x01(\bR\x04wait\"\xe6\x02\n" +
+	"\x04wait\x18\x02 \x01(\bR\x04wait\"\x94\x03\n" +
 	"\x11GetResultResponse\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x18\n" +
@@ -668,7 +684,9 @@ const file_stead_client_wire_function_service_proto_rawDesc = "" +
 	"\battempts\x18\b \x01(\rR\battempts\x12\x1a\n" +
 	"\bfunction\x18\t \x01(\tR\bfunction\x12\x18\n" +
 	"\aversion\x18\n" +
-	" \x01(\tR\aversionB\b\n" +
+	" \x01(\tR\aversion\x12\x16\n" +
+	"\x06causes\x18\v \x01(\tR\x06causes\x12\x14\n" +
+	"\x05cause\x18\f \x01(\tR\x05causeB\b\n" +
 	"\x06result\".\n" +
 	"\rCancelRequest\x12\x1d\n" +
 	"\n" +

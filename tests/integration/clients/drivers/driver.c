@@ -202,11 +202,21 @@ static cJSON *many(const cJSON *command)
     return answer;
 }
 
+/* 0, the default, if it is not set. */
+static int setting(const char *name)
+{
+    const char *value = getenv(name);
+    return value ? atoi(value) : 0;
+}
+
 int main(void)
 {
     char *line = NULL;
     size_t size = 0;
-    client = checked(stead_client_open(NULL));
+    stead_client_settings settings = { .connections = (uint32_t)setting("DRIVER_CONNECTIONS"),
+                                       .retries = setting("DRIVER_RETRIES"),
+                                       .keepalive_ms = setting("DRIVER_KEEPALIVE_MS") };
+    client = checked(stead_client_open(&settings));
     while (getline(&line, &size, stdin) > 0) {
         cJSON *command = checked(cJSON_Parse(line));
         cJSON *answer = strcmp(text(command, "op"), "many") == 0 ? many(command) : run(command);

@@ -2,7 +2,12 @@
 import { createInterface } from 'node:readline';
 import { Client, Event, FunctionError, OutcomeError, PlatformError, Uri, UriRef } from '@stead/client';
 
-const client = new Client();
+const setting = (name) => (process.env[name] ? Number(process.env[name]) : undefined); // undefined: the default
+const client = new Client({
+  connections: setting('DRIVER_CONNECTIONS'),
+  retries: setting('DRIVER_RETRIES'),
+  keepalive: setting('DRIVER_KEEPALIVE_MS'),
+});
 
 function eventOf(command) {
   const attributes = { ...command.attributes };

@@ -3,12 +3,22 @@ import asyncio
 import base64
 import datetime
 import json
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import stead_client
 
 WHEN = datetime.datetime(2030, 1, 2, 3, 4, 5, 678000, datetime.timezone.utc)
+
+
+def settings():
+    """What the environment sets; all else has its default."""
+    names = {"connections": "DRIVER_CONNECTIONS", "retries": "DRIVER_RETRIES", "keepalive": "DRIVER_KEEPALIVE_MS"}
+    given = {name: int(os.environ[variable]) for name, variable in names.items() if variable in os.environ}
+    if "keepalive" in given:
+        given["keepalive"] /= 1000
+    return given
 
 
 def event_of(command):
@@ -83,7 +93,7 @@ def one(client, command):
 
 
 def blocking():
-    with stead_client.Client() as client, ThreadPoolExecutor(256) as pool:
+    with stead_client.Client(**settings()) as client, ThreadPoolExecutor(256) as pool:
         for line in sys.stdin:
             command = json.loads(line)
             if command["op"] == "many":
@@ -103,7 +113,7 @@ async def one_awaited(client, command):
 
 async def awaiting():
     loop = asyncio.get_running_loop()
-    async with stead_client.aio.Client() as client:
+    async with stead_client.aio.Client(**settings()) as client:
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             command = json.loads(line)
             if command["op"] == "many":

@@ -56,6 +56,14 @@ class Bus:
             except Exception:  # away, restarting, or without a leader: publish again under the same id
                 await asyncio.sleep(0.1)
 
+    def try_publish(self, subject, body, headers, seconds=2):
+        """One publish with an answer of the broker; "" or what went wrong, after which it may be stored all the same."""
+        try:
+            self.run(self.stream.publish(subject, body, timeout=seconds, headers=headers), seconds + 10)
+        except Exception as error:  # whatever it is, the outcome is not known
+            return type(error).__name__
+        return ""
+
     def listen(self, subject):
         """A list that grows with each message on the subject."""
         heard = []
@@ -73,10 +81,21 @@ class Bus:
     def info(self, stream):
         return self.run(self.stream.stream_info(stream)).state
 
+    def leader(self, stream, seconds=2):
+        """The server that leads a stream of a cluster."""
+        return self.run(self.stream.stream_info(stream), seconds).cluster.leader
+
     def last(self, stream, subject):
         """The newest message of the subject in the stream, or None."""
         try:
             return self.run(self.stream.get_last_msg(stream, subject))
+        except NotFoundError:
+            return None
+
+    def at(self, stream, sequence):
+        """The message with that number, or None."""
+        try:
+            return self.run(self.stream.get_msg(stream, seq=sequence))
         except NotFoundError:
             return None
 
@@ -85,14 +104,14 @@ class Bus:
         subject = "function.result." + request_id
         return wait_for(lambda: self.last("function-results", subject), "the result of " + request_id, seconds)
 
-    def messages(self, stream, subject):
+    def messages(self, stream, subject, seconds=2 * _SECONDS):
         """All messages of the stream, read by a consumer."""
 
         async def read():
             found = []
             subscription = await self.stream.pull_subscribe(subject, stream=stream)
             pending = (await subscription.consumer_info()).num_pending
-            deadline = time.monotonic() + _SECONDS
+            deadline = time.monotonic() + seconds / 2
             while len(found) < pending and time.monotonic() < deadline:
                 batch = await subscription.fetch(min(_BATCH, pending - len(found)), timeout=10)
                 for message in batch:
@@ -101,7 +120,7 @@ class Bus:
             await subscription.unsubscribe()
             return found
 
-        return self.run(read(), 2 * _SECONDS)
+        return self.run(read(), seconds)
 
     def queue_empty(self, seconds=90):
         """Waits until the work queue holds nothing and its consumers wait for no acknowledgement."""

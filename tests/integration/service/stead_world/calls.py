@@ -111,6 +111,7 @@ class Answer:
 
     def __init__(self, response=None, error=None):
         self.response, self.status, self.text, self.reason, self.violations = response, grpc.StatusCode.OK, "", "", []
+        self.retry_s = None  # when to come again, if the refusal says so
         if error is not None:
             self.status, self.text = error.code(), error.details()
             self._read_details(dict(error.trailing_metadata() or ()))
@@ -123,6 +124,9 @@ class Answer:
         for item in details.Status.FromString(packed).details:
             if item.type_url.endswith("google.rpc.ErrorInfo"):
                 self.reason = details.ErrorInfo.FromString(item.value).reason
+            elif item.type_url.endswith("google.rpc.RetryInfo"):
+                delay = details.RetryInfo.FromString(item.value).retry_delay
+                self.retry_s = delay.seconds + delay.nanos / 1e9
             elif item.type_url.endswith("google.rpc.BadRequest"):
                 self.violations = list(details.BadRequest.FromString(item.value).field_violations)
 
@@ -152,9 +156,9 @@ def answer_of(call):
 class Client:
     """One gRPC connection to one instance, with the services of both proto sets."""
 
-    def __init__(self, address):
+    def __init__(self, address, options=OPTIONS):
         self.address = address
-        self.channel = grpc.insecure_channel(address, options=OPTIONS)
+        self.channel = grpc.insecure_channel(address, options=options)
         self.functions = module("function_service_pb2_grpc").FunctionServiceStub(self.channel)
         self.admin = module("function_admin_pb2_grpc").FunctionAdminStub(self.channel)
         self.health = module("health_pb2_grpc").HealthStub(self.channel)
@@ -194,6 +198,11 @@ class Client:
     def remove(self, name, now=False):
         request = module("function_admin_pb2").RemoveRequest(name=name, now=now)
         return answer_of(lambda: self.admin.Remove(request, timeout=CALL_SECONDS))
+
+    def call(self, method, seconds=CALL_SECONDS, **fields):
+        """Any other call of the function service; SubmitFunction, GetResult or Cancel."""
+        request = getattr(module("function_service_pb2"), method + "Request")(**fields)
+        return answer_of(lambda: getattr(self.functions, method)(request, timeout=seconds))
 
     def ask(self, method, **fields):
         """Any other call of the admin service by its name."""

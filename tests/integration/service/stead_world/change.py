@@ -80,14 +80,14 @@ class ChangeCase(WorldCase):
         wait_for(ready, "%d instances to be ready" % total, seconds, 0.02)
 
     def agree(self, name, serve, versions):
-        """The record and what serves agree; which of the versions, {text: number}, it is."""
+        """The record and what serves agree; which of the versions, {text: number}, it is. An instance that was cut off
+        serves what it knew until it heard of the change."""
 
         def settled():
             function = self.get(name, serve)
-            return function if function.state == "READY" else None
+            return function if function.state == "READY" and function.version in versions else None
 
-        function = wait_for(settled, name + " to serve", 30)
-        self.assertIn(function.version, versions)
+        function = wait_for(settled, "%s to serve one of %s" % (name, versions), 30)
         self.assertEqual({self.call(name, serve) for _ in range(5)}, {versions[function.version]})
         return versions[function.version]
 

@@ -1,6 +1,7 @@
 """One child process with its log. It gets SIGKILL from the kernel when the test dies, so nothing is left behind."""
 import ctypes
 import os
+import random
 import re
 import signal
 import socket
@@ -10,6 +11,8 @@ import time
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 _STOP_SECONDS = 40
+_PORT_FIRST = 10000
+_given = set()  # ports
 _ALARMS = re.compile(r".*(?:ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|assertion failed).*")
 
 
@@ -26,9 +29,20 @@ def wait_for(condition, what, seconds=60, pause=0.05):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port for a server that is started soon, again and again. It is none that the kernel gives to outgoing connections,
+    one of which might have it when the server wants it."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        above = max(int(file.read().split()[0]), _PORT_FIRST + 1)
+    while True:
+        port = random.randrange(_PORT_FIRST, above)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def children(pid):
@@ -105,6 +119,10 @@ class Process:
             return "%s was ended by signal %d" % (self.name, -code)
         found = _ALARMS.search(self.log())
         return "%s: %s" % (self.name, found.group(0)) if found else ""
+
+    def says(self, text, seconds=30):
+        """Waits until its log has the text: it may be written after what it tells of was seen elsewhere."""
+        wait_for(lambda: text in self.log(), "%r in the log of %s" % (text, self.name), seconds)
 
     def log(self):
         try:

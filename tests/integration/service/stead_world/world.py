@@ -80,7 +80,8 @@ class World:
         self.nats_port = free_port()
         self.nats_url = "nats://127.0.0.1:%d" % self.nats_port
         calls.generate(os.path.join(ROOT, "proto"), os.path.join(self.folder, "stubs"))
-        program = os.environ.get("STEAD_NATS_SERVER") or shutil.which("nats-server", path="/usr/sbin:/usr/bin:/bin")
+        path = os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin"
+        program = os.environ.get("STEAD_NATS_SERVER") or shutil.which("nats-server", path=path)
         store = os.path.join(self.folder, "nats")
         command = [program, "-js", "-a", "127.0.0.1", "-p", str(self.nats_port), "-sd", store]
         self.broker = self._process(Process, "nats-server", command)

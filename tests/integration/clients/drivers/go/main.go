@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -168,8 +169,18 @@ func many(stead *client.Client, c command) object {
 	return object{"ok": c.Count - len(failed), "failed": failed}
 }
 
+// setting is 0, the default, if it is not set.
+func setting(name string) int {
+	number, _ := strconv.Atoi(os.Getenv(name))
+	return number
+}
+
 func main() {
-	stead, err := client.New(client.Config{})
+	stead, err := client.New(client.Config{
+		Connections: setting("DRIVER_CONNECTIONS"),
+		Retries:     setting("DRIVER_RETRIES"),
+		Keepalive:   time.Duration(setting("DRIVER_KEEPALIVE_MS")) * time.Millisecond,
+	})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,0 +1,63 @@
+/* What 2.9.10 does with a redelivery when the only waiting pulls are of a connection that is gone: it goes astray. */
+#include "core/draw.h"
+#include "sim/jet_list.h"
+
+enum { PURPOSE_REDONE = DRAW_USER + 52 };
+
+void jet_renew(struct jet *jet, struct message *message)
+{
+    message->redone = true;
+    message->state = MESSAGE_NEW;
+    jet_list_insert(jet, &jet_consumer_of(jet, message)->fresh, message);
+}
+
+/* 2.9.10 takes the message out of the redelivery queue, counts a delivery, finds that whoever pulled is gone, and
+ * steps back by one in the stream. What it took out waits for an ack wait. A message of the consumer's at the place to
+ * which it stepped is given again and says that it is the first time; its own count and its ack wait run on (scripts
+ * 55-redone, 56-redone-counts). The place is behind the last delivery, or at the end of the stream if the consumer has
+ * looked for more in vain, which it does not while it stalls at max_ack_pending (57-redone-stalled). */
+struct message *jet_redo(struct jet *jet, struct jet_consumer *consumer)
+{
+    struct message *taken = jet_list_take(jet, &consumer->due);
+    taken->delivered++;
+    taken->state = MESSAGE_PENDING;
+    if (taken->redone) {
+        jet_renew(jet, taken);
+    }
+    consumer->next -= consumer->next > 1;
+    bool there = consumer->next != 0 && consumer->next <= jet->last_sequence;
+    struct message *place = there ? &jet->messages[consumer->next - 1] : NULL;
+    if (place == NULL || jet_consumer_of(jet, place) != consumer) {
+        return taken;
+    }
+    place->redone = place->redone || place->state == MESSAGE_DUE;
+    if (place->state == MESSAGE_PENDING) {
+        jet_renew(jet, place);
+    }
+    return taken;
+}
+
+/* Those that are due, and will be given as new as well, are counted too. */
+uint32_t jet_fresh(const struct jet *jet, uint32_t function)
+{
+    uint32_t count = 0;
+    for (uint32_t at = jet->consumers[function].fresh.head; at != 0; at = jet->messages[at - 1].next) {
+        count++;
+    }
+    for (uint32_t at = jet->consumers[function].due.head; at != 0; at = jet->messages[at - 1].next) {
+        count += jet->messages[at - 1].redone;
+    }
+    return count;
+}
+
+/* Whether a redelivery goes astray just now. */
+bool jet_goes_astray(struct jet *jet, struct jet_consumer *consumer)
+{
+    bool stale = consumer->stale && consumer->exists && !consumer->away;
+    if (!stale || (consumer->due.head == 0 && consumer->pulls.head == 0)) {
+        return false;
+    }
+    consumer->stale = false;
+    bool drawn = (draw(jet->settings.seed, consumer->due.head, PURPOSE_REDONE, jet->redeliveries) & 1) != 0;
+    return consumer->due.head != 0 && consumer->pulls.head == 0 && jet_choose(jet, JET_REDONE, drawn);
+}
