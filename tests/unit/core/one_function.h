@@ -1,5 +1,5 @@
-/* A puppet on which function 1 is deployed, fresh after sequence 100, with two retries and a timeout of an hour; its only
- * worker is `worker`. Set-up and tear-down of one test; one thread. */
+/* A puppet on which function 1 is deployed, fresh after sequence 100, with two retries and a timeout of an hour; its
+ * only worker is `worker`. Set-up and tear-down of one test; one thread. */
 #ifndef STEAD_TESTS_UNIT_CORE_ONE_FUNCTION_H
 #define STEAD_TESTS_UNIT_CORE_ONE_FUNCTION_H
 
