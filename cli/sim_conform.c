@@ -311,6 +311,9 @@ static int conform_run(const struct conform_arguments *arguments, struct conform
     if (total == NULL) {
         return SIM_EXIT_NO_MEMORY;
     }
+    total->files = scripts->count;
+    total->random = arguments->random;
+    total->seed = arguments->seed;
     int status = backends_read(arguments, sites, total);
     if (status == 0) {
         status = campaigns_run(arguments, scripts, sites, total) ? 0 : EXIT_NO_SERVER;

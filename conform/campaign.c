@@ -90,15 +90,29 @@ static bool play_again(struct batch *batch, const struct script *script, struct 
     return good;
 }
 
-static void finding_add(struct campaign *campaign, const struct verdict *verdict, const char *path, bool steady)
+static struct finding *finding_place(struct campaign *campaign, bool steady)
 {
+    if (campaign->finding_count < FINDINGS_MAX) {
+        return &campaign->findings[campaign->finding_count++];
+    }
+    for (uint32_t at = 0; steady && at < FINDINGS_MAX; at++) {
+        if (!campaign->findings[at].steady) {
+            return &campaign->findings[at];
+        }
+    }
+    return NULL;
+}
+
+static void finding_add(struct campaign *campaign, const struct verdict *verdict, const char *path, uint32_t again)
+{
+    bool steady = again == AGAIN;
     campaign->unsteady += !steady;
     campaign->unmet += steady && verdict->kind == VERDICT_UNMET;
     campaign->differences += steady && verdict->kind == VERDICT_DIFFERENCE;
     campaign->broken += steady && verdict->kind == VERDICT_BROKEN;
-    if (campaign->finding_count < FINDINGS_MAX) {
-        struct finding *finding = &campaign->findings[campaign->finding_count++];
-        *finding = (struct finding){ .verdict = *verdict, .steady = steady };
+    struct finding *finding = finding_place(campaign, steady);
+    if (finding != NULL) {
+        *finding = (struct finding){ .verdict = *verdict, .again = again, .steady = steady };
         (void)snprintf(finding->path, sizeof(finding->path), "%s", path);
     }
 }
@@ -177,7 +191,7 @@ static bool doubts_settle(struct batch *batch, struct job *doubts, struct verdic
         if (failed[at] == AGAIN && random && verdicts[at].kind != VERDICT_BROKEN) {
             make_small(batch, doubts[at].script, &verdicts[at], path);
         }
-        finding_add(campaign, &verdicts[at], path, failed[at] == AGAIN);
+        finding_add(campaign, &verdicts[at], path, failed[at]);
     }
     free(failed);
     return good;
@@ -242,7 +256,7 @@ static bool model_end_to_end(struct campaign *campaign, const struct script *scr
             model_play(script, cast, seed, campaign->bug, &trace) && verdict_make(script, &trace, &options, &verdict);
     }
     if (good && verdict.kind != VERDICT_GOOD) {
-        finding_add(campaign, &verdict, script->path, true);
+        finding_add(campaign, &verdict, script->path, AGAIN);
     }
     campaign->modelled += seed == 1;
     trace_free(&trace);

@@ -64,7 +64,7 @@ static struct message *consumer_next(struct jet *jet, struct jet_consumer *consu
 
 void jet_serve(struct jet *jet, uint64_t now_ns, struct jet_consumer *consumer)
 {
-    if (jet_goes_astray(jet, consumer)) {
+    if (jet_goes_astray(jet, now_ns, consumer)) {
         struct message *taken = jet_redo(jet, consumer);
         jet_message_arm(jet, taken, now_ns + jet->settings.ack_wait_ns);
     }
@@ -128,6 +128,7 @@ struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, co
     message->stored_ns = now_ns;
     message->stored_wall_ns = wall_ns;
     message->state = MESSAGE_NEW;
+    message->ghost = false;
     jet->messages_live++;
     jet->live[content->function]++;
     jet->bytes_live += bytes;
@@ -167,7 +168,7 @@ void jet_delete_consumer(struct jet *jet, uint32_t function)
         bool there = message->state != MESSAGE_GONE && message->state != MESSAGE_HIDDEN;
         if (message->content.function == function) {
             message->delivered = 0;
-            message->redone = false;
+            message->redone = message->ghost = false;
         }
         if (there && message->content.function == function) {
             message->state = MESSAGE_NEW;
@@ -212,6 +213,10 @@ void jet_due(struct jet *jet, uint64_t now_ns, enum jet_timer timer, uint32_t nu
         return;
     }
     struct message *message = &jet->messages[number - 1];
+    if (message->stamp == stamp && message->ghost) {
+        jet_ghost_due(jet, now_ns, message);
+        return;
+    }
     if (message->stamp != stamp || (message->state != MESSAGE_PENDING && !message->redone)) {
         return;
     }

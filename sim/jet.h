@@ -71,6 +71,7 @@ struct message {
     uint32_t earlier;   /* sequence of the message before it with the same request; 0 ends it */
     uint8_t state;      /* enum message_state */
     bool redone;        /* pending, and given once more as if it were new (jet_redo.c) */
+    bool ghost;         /* gone, and its consumer waits for the ack of it (jet_ghost.c) */
 };
 
 struct pull {
@@ -88,6 +89,8 @@ struct jet_list {
 struct jet_consumer {
     bool exists, away; /* away: no leader, nothing is delivered */
     bool stale;        /* pulls of a connection that is gone were waiting, and nothing was served since */
+    uint32_t behind;   /* sequence of the message that was put behind what falls due at `behind_ns`; 0: none */
+    uint64_t behind_ns;
     uint32_t pending;  /* PENDING and DUE: what max_ack_pending counts; ghosts too */
     uint64_t next;     /* from there on it looks for what is new; 0: not yet looked */
     struct jet_list fresh, due, pulls;
@@ -144,6 +147,8 @@ enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL };
     X(HAUNTED, "2.9 is killed, and a message is gone", "its consumer knows", "it waits for the ack")                   \
     X(REDONE, "on 2.9 a redelivery falls to the pull of a connection that is gone", "it waits for the next pull",      \
       "the youngest delivery is repeated as if it were the first")                                                     \
+    X(BEHIND, "on 2.15 a redelivery falls to the pull of a connection that is gone", "it is the next one",             \
+      "it goes behind the others")                                                                                     \
     X(DELIVERY_FORGOTTEN, "a kill within 100 ms of a delivery", "it counts", "it is counted again")
 
 enum jet_choice {

@@ -32,6 +32,7 @@ void jet_fall_due(struct jet *jet, uint64_t now_ns, struct message *message)
     message->state = MESSAGE_DUE;
     message->stamp++;
     jet_list_append(jet, &consumer->due, message);
+    jet_keep_behind(jet, now_ns, consumer);
     jet_serve(jet, now_ns, consumer);
 }
 
@@ -74,6 +75,10 @@ void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
 {
     struct message *message = message_at(jet, sequence);
     if (message == NULL || message->state == MESSAGE_GONE) {
+        if (message != NULL && message->ghost && jet_consumer_of(jet, message)->exists) {
+            jet_ghost_leaves(jet, message);
+            jet_serve(jet, now_ns, jet_consumer_of(jet, message));
+        }
         return;
     }
     struct jet_consumer *consumer = jet_consumer_of(jet, message);
