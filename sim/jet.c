@@ -147,8 +147,10 @@ struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, co
 uint64_t jet_ensure_consumer(struct jet *jet, uint64_t now_ns, uint32_t function)
 {
     struct jet_consumer *consumer = &jet->consumers[function];
-    consumer->exists = true;
-    jet_serve(jet, now_ns, consumer);
+    if (!consumer->exists) { /* one that is there is not woken (script 65-not-woken) */
+        consumer->exists = true;
+        jet_serve(jet, now_ns, consumer);
+    }
     return jet->last_sequence;
 }
 
