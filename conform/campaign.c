@@ -342,7 +342,8 @@ static uint32_t chunk_size(const struct campaign *campaign, uint64_t seed)
 {
     struct random_options options = random_options_of(campaign);
     uint32_t count = RANDOM_GROUP - (uint32_t)(seed % RANDOM_GROUP);
-    while (!random_restarts(seed, &options) && !random_restarts(seed + count, &options) && count + RANDOM_GROUP <= CHUNK) {
+    while (!random_restarts(seed, &options) && !random_restarts(seed + count, &options) &&
+           count + RANDOM_GROUP <= CHUNK) {
         count += RANDOM_GROUP;
     }
     return count;

@@ -330,7 +330,8 @@ static enum kind draw_kind(const struct writer *writer)
 static void write_some(struct writer *writer, uint32_t lines)
 {
     bool crowded = writer->timer_from_ms < writer->now_ms + LINE_MS + CLEAR_BEFORE_MS;
-    bool kill = random_restarts(writer->seed, writer->options) && !writer->restarted && writer->script->count >= lines / 2;
+    bool kill =
+        random_restarts(writer->seed, writer->options) && !writer->restarted && writer->script->count >= lines / 2;
     if (crowded) {
         write_wait(writer);
     } else if (kill) {

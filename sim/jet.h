@@ -91,8 +91,8 @@ struct jet_consumer {
     bool stale;        /* pulls of a connection that is gone were waiting, and nothing was served since */
     uint32_t behind;   /* sequence of the message that was put behind what falls due at `behind_ns`; 0: none */
     uint64_t behind_ns;
-    uint32_t pending;  /* PENDING and DUE: what max_ack_pending counts; ghosts too */
-    uint64_t next;     /* from there on it looks for what is new; 0: not yet looked */
+    uint32_t pending; /* PENDING and DUE: what max_ack_pending counts; ghosts too */
+    uint64_t next;    /* from there on it looks for what is new; 0: not yet looked */
     struct jet_list fresh, due, pulls;
 };
 
