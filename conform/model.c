@@ -73,7 +73,7 @@ bool model_alive(const struct model *model, const struct model_timer *timer)
     if (timer->kind == JET_TIMER_MESSAGE) {
         const struct message *message = jet_message(&model->jet, timer->number);
         return message != NULL && message->stamp == timer->stamp &&
-               (message->state == MESSAGE_PENDING || message->redone || message->ghost);
+               (message->state == MESSAGE_PENDING || message->redone || message->ghost != GHOST_NONE);
     }
     return true;
 }

@@ -61,6 +61,9 @@ enum message_state {
     MESSAGE_HIDDEN,  /* the same, and the index by subject counts it as gone: only its number finds it */
 };
 
+/* Of a message that is gone, whether its consumer waits for the ack of it (jet_ghost.c). */
+enum ghost { GHOST_NONE, GHOST_WAITS, GHOST_DUE };
+
 struct message {
     struct content content;
     uint64_t sequence, stored_ns, delivered_ns, acked_ns, due_ns;
@@ -71,7 +74,7 @@ struct message {
     uint32_t earlier;   /* sequence of the message before it with the same request; 0 ends it */
     uint8_t state;      /* enum message_state */
     bool redone;        /* pending, and given once more as if it were new (jet_redo.c) */
-    bool ghost;         /* gone, and its consumer waits for the ack of it (jet_ghost.c) */
+    uint8_t ghost;      /* enum ghost */
 };
 
 struct pull {
@@ -88,6 +91,7 @@ struct jet_list {
 
 struct jet_consumer {
     bool exists, away; /* away: no leader, nothing is delivered */
+    bool ghosts_due;   /* some of its messages are GHOST_DUE */
     bool stale;        /* pulls of a connection that is gone were waiting, and nothing was served since */
     uint32_t behind;   /* sequence of the message that was put behind what falls due at `behind_ns`; 0: none */
     uint64_t behind_ns;
@@ -144,7 +148,7 @@ enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL };
     X(ACK_LOST, "2.9 is killed 20 to 100 ms after an ack", "the message stays away", "the message is back")            \
     X(LEFT_BEHIND, "2.9 is killed after an ack", "the message stays away", "the stream has it, its consumer does not") \
     X(HIDDEN, "2.9 leaves a message behind", "its index by subject counts it", "only its number finds it")             \
-    X(HAUNTED, "2.9 is killed, and a message is gone", "its consumer knows", "it waits for the ack")                   \
+    X(HAUNTED, "a server is killed, and a message is gone", "its consumer knows", "it waits for the ack")                   \
     X(REDONE, "on 2.9 a redelivery falls to the pull of a connection that is gone", "it waits for the next pull",      \
       "the youngest delivery is repeated as if it were the first")                                                     \
     X(BEHIND, "on 2.15 a redelivery falls to the pull of a connection that is gone", "it is the next one",             \

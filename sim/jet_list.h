@@ -19,6 +19,7 @@ void jet_keep_behind(struct jet *jet, uint64_t now_ns, struct jet_consumer *cons
 void jet_haunt(struct jet *jet, struct message *message, uint64_t now_ns);
 void jet_ghost_due(struct jet *jet, uint64_t now_ns, struct message *message);
 void jet_ghost_leaves(struct jet *jet, struct message *message); /* if it is one */
+void jet_ghosts_served(struct jet *jet, struct jet_consumer *consumer);
 /* jet_settle.c: into the redelivery queue. */
 void jet_fall_due(struct jet *jet, uint64_t now_ns, struct message *message);
 struct jet_consumer *jet_consumer_of(struct jet *jet, const struct message *message);

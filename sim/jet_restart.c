@@ -110,7 +110,8 @@ static void revive(struct jet *jet, struct message *message, uint64_t now_ns, bo
 static void message_restart(struct jet *jet, struct message *message, uint64_t now_ns, bool gently)
 {
     message->stamp++;
-    message->redone = message->ghost = false;
+    message->redone = false;
+    message->ghost = GHOST_NONE;
     if (message->state == MESSAGE_GONE && gently) {
         return;
     }

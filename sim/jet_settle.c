@@ -75,7 +75,7 @@ void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
 {
     struct message *message = message_at(jet, sequence);
     if (message == NULL || message->state == MESSAGE_GONE) {
-        if (message != NULL && message->ghost && jet_consumer_of(jet, message)->exists) {
+        if (message != NULL && message->ghost != GHOST_NONE && jet_consumer_of(jet, message)->exists) {
             jet_ghost_leaves(jet, message);
             jet_serve(jet, now_ns, jet_consumer_of(jet, message));
         }
