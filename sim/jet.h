@@ -148,7 +148,7 @@ enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL };
     X(ACK_LOST, "2.9 is killed 20 to 100 ms after an ack", "the message stays away", "the message is back")            \
     X(LEFT_BEHIND, "2.9 is killed after an ack", "the message stays away", "the stream has it, its consumer does not") \
     X(HIDDEN, "2.9 leaves a message behind", "its index by subject counts it", "only its number finds it")             \
-    X(HAUNTED, "a server is killed, and a message is gone", "its consumer knows", "it waits for the ack")                   \
+    X(HAUNTED, "a server is killed, and a message is gone", "its consumer knows", "it waits for the ack")              \
     X(REDONE, "on 2.9 a redelivery falls to the pull of a connection that is gone", "it waits for the next pull",      \
       "the youngest delivery is repeated as if it were the first")                                                     \
     X(BEHIND, "on 2.15 a redelivery falls to the pull of a connection that is gone", "it is the next one",             \
