@@ -138,11 +138,28 @@ static void message_restart(struct jet *jet, struct message *message, uint64_t n
     }
 }
 
+/* Whether there is too much even without what raw publishers put there, who ask no door. A lost power brings back what
+ * was settled long ago. */
+static bool overfilled(const struct jet *jet, uint64_t now_ns)
+{
+    uint64_t messages = jet->messages_live, bytes = jet->bytes_live;
+    for (uint64_t sequence = 1; sequence <= jet->last_sequence; sequence++) {
+        const struct message *message = &jet->messages[sequence - 1];
+        if (message->state != MESSAGE_GONE && message->content.call == 0) {
+            messages--;
+            bytes -= content_bytes(&message->content);
+        }
+    }
+    bool large = jet->settings.bytes_max != 0 && bytes > jet->settings.bytes_max;
+    return jet->powered_ns != now_ns && (messages > jet->settings.messages_max || large);
+}
+
 /* 2.9.10 holds a stream to its limits when it starts, and with discard=new as well the oldest messages go: what came
  * back takes the places of what nobody has settled (script 59-full-after-kill). 2.15.2 keeps them all. */
 static void make_room(struct jet *jet, uint64_t now_ns)
 {
     const struct jet_settings *settings = &jet->settings;
+    bool ours = settings->profile == JET_2_9 && overfilled(jet, now_ns);
     for (uint64_t sequence = 1; settings->profile == JET_2_9 && sequence <= jet->last_sequence; sequence++) {
         struct message *message = &jet->messages[sequence - 1];
         bool room = jet->messages_live <= settings->messages_max &&
@@ -156,6 +173,7 @@ static void make_room(struct jet *jet, uint64_t now_ns)
         bool unsettled = message->state != MESSAGE_GONE && owed;
         jet->forgotten[request] = jet->forgotten[request] || unsettled;
         jet->dropped += unsettled;
+        jet->dropped_of_ours += ours && unsettled;
         if (jet_remove(jet, now_ns, sequence)) {
             haunt(jet, message); /* until the consumer looks at what it waits for the next time */
         }
