@@ -43,7 +43,10 @@ void room_seen(struct core *core, const struct input *input)
     }
     uint64_t messages = input->as.stream.messages, last = input->as.stream.sequence;
     uint64_t removed = last > messages ? last - messages : 0;
-    room->drops = input->as.stream.drops;
+    room->drops = input->as.stream.drops != 0;
+    if (!room->drops) {
+        return;
+    }
     room->there = messages;
     room->pending_max = input->as.stream.pending_max;
     room->messages_max = input->as.stream.messages_max;
