@@ -74,6 +74,9 @@ static void arrived_request(struct world *world, const struct event *event)
     if (ack.code == 0) {
         ack = jet_publish(&world->jet, world->now, broker_wall(world), &message);
     }
+    if (ack.code == 0 && jet_overfilled(&world->jet, world->now, world->calls[message.call - 1].looked_ns)) {
+        world_wrong(world, "S1", "R%u takes the room of what a kill of the broker would bring back", message.request);
+    }
     if (ack.code == 0 && !world->requests[message.request].accepted) {
         world->requests[message.request].accepted = true;
         world->requests_accepted++;

@@ -205,6 +205,7 @@ void jet_free(struct jet *jet);
 bool jet_books_right(const struct jet *jet);
 
 /* -- the request stream -- */
+enum { CONTENT_BYTES_MIN = 200, CONTENT_BYTES_SPREAD = 3896, CONTENT_BYTES_MEAN = 200 + 3896 / 2 };
 uint64_t content_bytes(const struct content *content);
 struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, const struct content *content);
 const struct message *jet_message(const struct jet *jet, uint64_t sequence); /* NULL if there never was one */
@@ -272,6 +273,9 @@ static inline uint64_t jet_delay(const struct jet *jet, uint64_t bound_ns, uint6
     return 0;
 }
 
+/* Whether our doors have filled the request stream of a 2.9 so far that, were it killed now, it had no room for what
+ * may come back; they know what raw publishers had put there at `known_ns`. */
+bool jet_overfilled(const struct jet *jet, uint64_t now_ns, uint64_t known_ns);
 /* kill -9 and restart with file storage: messages stay, some memory of what happened to them does not. */
 void jet_kill(struct jet *jet, uint64_t now_ns);
 /* SIGTERM and restart: waiting pulls are told, nothing that was settled comes back, deliveries count on. */

@@ -89,15 +89,16 @@ static bool drops(const struct world *world)
 }
 
 /* The doors are to fill seven eighths of it. */
-static struct input stream_seen(const struct world *world, uint32_t index)
+static struct input stream_seen(struct world *world, uint32_t index)
 {
     const struct jet *jet = &world->jet;
+    world->nodes[index].looked_ns = world->now;
     struct input input = { .kind = INPUT_STREAM, .epoch = world->nodes[index].link.epoch };
     input.as.stream.sequence = jet->last_sequence;
     input.as.stream.messages = jet->messages_live;
-    input.as.stream.bytes = jet->bytes_live;
+    input.as.stream.bytes = jet->messages_live; /* As at the door, each is one large; so much is one on average. */
     input.as.stream.messages_max = jet->settings.messages_max;
-    input.as.stream.bytes_max = jet->settings.bytes_max;
+    input.as.stream.bytes_max = jet->settings.bytes_max / CONTENT_BYTES_MEAN;
     input.as.stream.pending_max = jet->settings.messages_max - jet->settings.messages_max / 8;
     input.as.stream.instances = world->choices.nodes;
     input.as.stream.drops = true;
