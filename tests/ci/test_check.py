@@ -57,9 +57,10 @@ class Check(unittest.TestCase):
         self.assertIn("2 passed, 1 failed, 2 skipped", out.getvalue())
 
     def test_who_gets_one(self):
-        for name in ("integration.service.load", "chaos.08_busy", "chaos.attack.stale_reads"):
+        for name in ("integration.service.load", "chaos.08_busy", "chaos.attack.stale_reads", "conformance.go_echo", "unit.sdk_go", "unit.http"):
             self.assertTrue(check.REAL.match(name), name)
-        for name in ("chaos.short", "chaos.disk_full", "unit.event", "sim.swarm", "fuzz.header", "check.links", "ctest.release"):
+        for name in ("chaos.short", "chaos.disk_full", "conformance.broker_model", "unit.event", "unit.config",
+                      "sim.swarm", "fuzz.header", "check.links", "ctest.release"):
             self.assertFalse(check.REAL.match(name), name)
 
 
