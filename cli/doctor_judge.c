@@ -72,7 +72,8 @@ void judge_queue_room(struct report *report, const struct broker_info *info, con
     if (bounded) {
         snprintf(most, sizeof most, "%" PRId64, requests->messages_max);
     }
-    report_add(report, advice != NULL ? LEVEL_WARN : LEVEL_OK, "queue room", advice, "%" PRIu64 " requests of %s wait", requests->messages, most);
+    report_add(report, advice != NULL ? LEVEL_WARN : LEVEL_OK, "queue room", advice, "%" PRIu64 " requests of %s wait",
+               requests->messages, most);
 }
 
 void judge_window(struct report *report, const struct broker_stream *requests, int64_t retention_ns)

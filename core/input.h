@@ -180,10 +180,10 @@ struct input {
             uint32_t takers;    /* other live instances that take them; TAKERS_UNKNOWN */
         } queue;
         struct {
-            uint64_t sequence;                               /* the last */
+            uint64_t sequence;                                 /* the last */
             uint64_t messages, messages_max, bytes, bytes_max; /* 0: no bound */
-            uint32_t pending_max;                            /* how many the doors may fill it up to; 0: no bound */
-            uint32_t instances;                              /* whose doors let requests in, this one included */
+            uint32_t pending_max;                              /* how many the doors may fill it up to; 0: no bound */
+            uint32_t instances;                                /* whose doors let requests in, this one included */
             uint8_t drops; /* if it is killed it drops what it has no room for; else it is not looked at */
         } stream;
         struct {

@@ -142,9 +142,9 @@ void hearing_change(struct core *core, const struct input *input);
 
 /* room.c: the room of the request stream */
 void room_seen(struct core *core, const struct input *input);
-void room_let_in(struct core *core);    /* a request is about to be published */
-void room_confirmed(struct core *core); /* it is in the stream, or was given up */
-void room_let_go(struct core *core);    /* a message is settled */
+void room_let_in(struct core *core);                    /* a request is about to be published */
+void room_confirmed(struct core *core);                 /* it is in the stream, or was given up */
+void room_let_go(struct core *core);                    /* a message is settled */
 bool room_full(const struct core *core, uint32_t size); /* the door lets in none of that size */
 
 /* function.c: what is deployed; pump.c: its queue, workers and credit */

@@ -22,7 +22,8 @@ int64_t room_messages_max(const struct config *config, bool needed)
 bool room_look(struct broker *broker, struct room_seen *ret_seen)
 {
     struct broker_stream requests, instances;
-    struct broker_error ignored; /* Looked at again in a second; until then the doors let in no more than their share. */
+    struct broker_error
+        ignored; /* Looked at again in a second; until then the doors let in no more than their share. */
     if (broker_stream_info(broker, BROKER_STREAM_REQUESTS, &requests, &ignored) != BROKER_OK ||
         broker_stream_info(broker, "KV_" BROKER_BUCKET_INSTANCES, &instances, &ignored) != BROKER_OK) {
         return false;

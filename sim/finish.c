@@ -136,7 +136,8 @@ static void judge_forgotten(struct world *world, uint32_t request)
 static void judge_room(struct world *world)
 {
     if (world->jet.dropped_of_ours != 0) {
-        world_wrong(world, "S1", "a killed broker dropped %llu messages that nobody had settled: our doors had filled it",
+        world_wrong(world, "S1",
+                    "a killed broker dropped %llu messages that nobody had settled: our doors had filled it",
                     (unsigned long long)world->jet.dropped_of_ours);
     }
 }

@@ -189,10 +189,10 @@ struct jet {
     uint8_t *book;                    /* by request: enum book */
     uint32_t books[BOOK_COUNT], lost; /* how many requests; the last that was lost */
     uint64_t last_sequence, revision, kills;
-    uint64_t dropped;       /* messages that nobody had settled, and for which a restart had no room */
+    uint64_t dropped;         /* messages that nobody had settled, and for which a restart had no room */
     uint64_t dropped_of_ours; /* of these: though raw publishers had not filled the stream */
-    uint64_t messages_used; /* rows of `messages` that ever held one */
-    uint64_t powered_ns;    /* when it lost its power last */
+    uint64_t messages_used;   /* rows of `messages` that ever held one */
+    uint64_t powered_ns;      /* when it lost its power last */
     uint64_t full_until_ns[JET_STREAM_COUNT]; /* discard new: nothing more goes in */
     uint64_t bytes_live;
     uint32_t messages_live, pull_free, redeliveries, resurrected;

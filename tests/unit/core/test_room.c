@@ -127,9 +127,9 @@ static void looks_of_another_connection_are_old(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(lets_in_its_share_of_what_is_left),     TEST(takes_what_was_removed_lately_for_there),
-        TEST(counts_anew_once_it_came_back),         TEST(remembers_what_it_let_in_for_two_looks),
-        TEST(asks_nobody_where_nothing_is_dropped),  TEST(looks_of_another_connection_are_old),
+        TEST(lets_in_its_share_of_what_is_left),    TEST(takes_what_was_removed_lately_for_there),
+        TEST(counts_anew_once_it_came_back),        TEST(remembers_what_it_let_in_for_two_looks),
+        TEST(asks_nobody_where_nothing_is_dropped), TEST(looks_of_another_connection_are_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
