@@ -79,13 +79,14 @@ void room_let_go(struct core *core)
 }
 
 /* How many messages the doors may count on; UINT64_MAX: no bound. Of what there is room for in bytes the size is only
- * known on average. */
+ * known on average, and at first nobody here knows what was removed lately. */
 static uint64_t room_bound(const struct room *room, uint32_t size)
 {
     uint64_t bound = room->messages_max == 0 ? UINT64_MAX : room->messages_max - room->messages_max / PARTS;
     uint64_t large = size > room->size_mean ? size : room->size_mean;
     uint64_t by_bytes = room->bytes_max == 0 || large == 0 ? UINT64_MAX : room->bytes_max / BYTES_UNKNOWN_PARTS / large;
-    return by_bytes < bound ? by_bytes : bound;
+    bound = by_bytes < bound ? by_bytes : bound;
+    return room->looks < ROOM_LOOKS && bound != UINT64_MAX ? bound / 2 : bound;
 }
 
 bool room_full(const struct core *core, uint32_t size)

@@ -274,8 +274,8 @@ static inline uint64_t jet_delay(const struct jet *jet, uint64_t bound_ns, uint6
 }
 
 /* Whether our doors have filled the request stream of a 2.9 so far that, were it killed now, it had no room for what
- * may come back; they know what raw publishers had put there at `known_ns`. */
-bool jet_overfilled(const struct jet *jet, uint64_t now_ns, uint64_t known_ns);
+ * may come back; they know what raw publishers had put there at `known_ns`, if it was not gone at `born_ns`. */
+bool jet_overfilled(const struct jet *jet, uint64_t now_ns, uint64_t known_ns, uint64_t born_ns);
 /* kill -9 and restart with file storage: messages stay, some memory of what happened to them does not. */
 void jet_kill(struct jet *jet, uint64_t now_ns);
 /* SIGTERM and restart: waiting pulls are told, nothing that was settled comes back, deliveries count on. */

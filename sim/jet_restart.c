@@ -154,28 +154,30 @@ static uint64_t door_ns(const struct jet *jet)
 }
 
 /* Whether there is too much, or would be with what a kill may bring back, even without what raw publishers, who ask no
- * door, put there lately: of what they did before, the doors knew when they last let anything in. */
-static bool too_much(const struct jet *jet, uint64_t now_ns, uint64_t last_ns, uint64_t back_ns)
+ * door, put there lately: of what they did before, the doors knew when they last let anything in; unless it was removed
+ * before that instance looked for the first time (born_ns). */
+static bool too_much(const struct jet *jet, uint64_t now_ns, uint64_t last_ns, uint64_t back_ns, uint64_t born_ns)
 {
     uint64_t messages = 0, bytes = 0;
     for (uint64_t sequence = 1; sequence <= jet->last_sequence; sequence++) {
         const struct message *message = &jet->messages[sequence - 1];
         bool there = message->state != MESSAGE_GONE || now_ns - message->acked_ns < back_ns;
-        bool raw = message->content.call == 0 && message->stored_ns + UNKNOWN_NS > last_ns;
+        bool unseen = message->state == MESSAGE_GONE && message->acked_ns < born_ns;
+        bool raw = message->content.call == 0 && (unseen || message->stored_ns + UNKNOWN_NS > last_ns);
         messages += there && !raw;
         bytes += there && !raw ? content_bytes(&message->content) : 0;
     }
     return messages > jet->settings.messages_max || (jet->settings.bytes_max != 0 && bytes > jet->settings.bytes_max);
 }
 
-bool jet_overfilled(const struct jet *jet, uint64_t now_ns, uint64_t known_ns)
+bool jet_overfilled(const struct jet *jet, uint64_t now_ns, uint64_t known_ns, uint64_t born_ns)
 {
     const struct jet_settings *settings = &jet->settings;
     bool little = jet->messages_live <= settings->messages_max / 2 &&
                   (settings->bytes_max == 0 || jet->bytes_live <= settings->bytes_max / 2);
     bool excused = jet->powered_ns != 0 && jet->powered_ns + UNKNOWN_NS > known_ns;
     return settings->profile == JET_2_9 && settings->replicas == 1 && !little && !excused &&
-           too_much(jet, now_ns, known_ns, BACK_NS);
+           too_much(jet, now_ns, known_ns, BACK_NS, born_ns);
 }
 
 /* 2.9.10 holds a stream to its limits when it starts, and with discard=new as well the oldest messages go: what came
@@ -183,7 +185,7 @@ bool jet_overfilled(const struct jet *jet, uint64_t now_ns, uint64_t known_ns)
 static void make_room(struct jet *jet, uint64_t now_ns)
 {
     const struct jet_settings *settings = &jet->settings;
-    bool ours = settings->profile == JET_2_9 && jet->powered_ns != now_ns && too_much(jet, now_ns, door_ns(jet), 0);
+    bool ours = settings->profile == JET_2_9 && jet->powered_ns != now_ns && too_much(jet, now_ns, door_ns(jet), 0, 0);
     for (uint64_t sequence = 1; settings->profile == JET_2_9 && sequence <= jet->last_sequence; sequence++) {
         struct message *message = &jet->messages[sequence - 1];
         bool room = jet->messages_live <= settings->messages_max &&

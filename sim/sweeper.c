@@ -92,7 +92,10 @@ static bool drops(const struct world *world)
 static struct input stream_seen(struct world *world, uint32_t index)
 {
     const struct jet *jet = &world->jet;
-    world->nodes[index].looked_ns = world->now;
+    struct node *node = &world->nodes[index];
+    node->looked_ns = world->now;
+    node->born_ns = node->born == node->incarnation ? node->born_ns : world->now;
+    node->born = node->incarnation;
     struct input input = { .kind = INPUT_STREAM, .epoch = world->nodes[index].link.epoch };
     input.as.stream.sequence = jet->last_sequence;
     input.as.stream.messages = jet->messages_live;

@@ -23,6 +23,17 @@ static void see(struct puppet *puppet, struct seen seen)
     puppet_fact(puppet, input);
 }
 
+/* Up to where it knows what was removed lately. */
+static struct puppet *watched(void **state, uint64_t removed)
+{
+    struct puppet *puppet = *state;
+    puppet_deploy(puppet, 1, (struct deployed){ 0 });
+    for (uint32_t look = 0; look < 8; look++) {
+        see(puppet, (struct seen){ .removed = removed });
+    }
+    return puppet;
+}
+
 /* How many callers are let in, up to a hundred; the broker has confirmed them all. */
 static uint32_t let_in(struct puppet *puppet)
 {
@@ -42,8 +53,7 @@ static uint32_t let_in(struct puppet *puppet)
 
 static void lets_in_its_share_of_what_is_left(void **state)
 {
-    struct puppet *puppet = *state;
-    puppet_deploy(puppet, 1, (struct deployed){ 0 });
+    struct puppet *puppet = watched(state, 0);
     static const struct {
         struct seen seen;
         uint32_t count;
@@ -67,8 +77,7 @@ static void lets_in_its_share_of_what_is_left(void **state)
 
 static void takes_what_was_removed_lately_for_there(void **state)
 {
-    struct puppet *puppet = *state;
-    puppet_deploy(puppet, 1, (struct deployed){ 0 });
+    struct puppet *puppet = watched(state, 10000);
     see(puppet, (struct seen){ .messages = 600, .removed = 10000 });
     see(puppet, (struct seen){ .messages = 600, .removed = 10120 });
     assert_int_equal(let_in(puppet), 15);
@@ -83,8 +92,7 @@ static void takes_what_was_removed_lately_for_there(void **state)
 
 static void counts_anew_once_it_came_back(void **state)
 {
-    struct puppet *puppet = *state;
-    puppet_deploy(puppet, 1, (struct deployed){ 0 });
+    struct puppet *puppet = watched(state, 10000);
     see(puppet, (struct seen){ .messages = 600, .removed = 10000 });
     see(puppet, (struct seen){ .messages = 690, .removed = 9910 });
     assert_int_equal(let_in(puppet), 30);
@@ -95,14 +103,25 @@ static void counts_anew_once_it_came_back(void **state)
 
 static void remembers_what_it_let_in_for_two_looks(void **state)
 {
-    struct puppet *puppet = *state;
-    puppet_deploy(puppet, 1, (struct deployed){ 0 });
+    struct puppet *puppet = watched(state, 0);
     see(puppet, (struct seen){ .messages = 700 });
     assert_int_equal(let_in(puppet), 25);
     see(puppet, (struct seen){ .messages = 700 }); /* They may have come after the look. */
     assert_int_equal(let_in(puppet), 0);
     see(puppet, (struct seen){ .messages = 725 });
     assert_int_equal(let_in(puppet), 12);
+}
+
+static void counts_on_half_until_it_knows_what_was_removed(void **state)
+{
+    struct puppet *puppet = *state;
+    puppet_deploy(puppet, 1, (struct deployed){ 0 });
+    see(puppet, (struct seen){ .messages = 325, .removed = 500 });
+    assert_int_equal(let_in(puppet), 25);
+    for (uint32_t look = 0; look < 7; look++) {
+        see(puppet, (struct seen){ .messages = 350, .removed = 500 });
+    }
+    assert_int_equal(let_in(puppet), 100);
 }
 
 static void asks_nobody_where_nothing_is_dropped(void **state)
@@ -127,9 +146,13 @@ static void looks_of_another_connection_are_old(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(lets_in_its_share_of_what_is_left),    TEST(takes_what_was_removed_lately_for_there),
-        TEST(counts_anew_once_it_came_back),        TEST(remembers_what_it_let_in_for_two_looks),
-        TEST(asks_nobody_where_nothing_is_dropped), TEST(looks_of_another_connection_are_old),
+        TEST(lets_in_its_share_of_what_is_left),
+        TEST(takes_what_was_removed_lately_for_there),
+        TEST(counts_anew_once_it_came_back),
+        TEST(remembers_what_it_let_in_for_two_looks),
+        TEST(counts_on_half_until_it_knows_what_was_removed),
+        TEST(asks_nobody_where_nothing_is_dropped),
+        TEST(looks_of_another_connection_are_old),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
