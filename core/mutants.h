@@ -78,6 +78,7 @@
     X(83, SIZE_IGNORED, "S7", "lets calls in however many bytes are queued")                                           \
     X(84, DEAFNESS_UNSEEN, "L12", "never doubts that what must come unasked does")                                     \
     X(85, SUSPECTS_TOGETHER, "S28", "runs requests that were lost with instances beside each other")                   \
+    X(86, RUNS_FORGOTTEN, "S1", "gives up what runs when its connection is lost, and leaves it to the queue")          \
     X(51, TICKS_IDLY, "L11", "wakes two hundred times a second though nothing is due")                                 \
     X(100, ADAPTER_STORES_NOTHING, "S5", "the adapter says that a result is stored before it is")                      \
     X(101, ADAPTER_OVERWRITES, "S2", "the adapter leaves create-only out")                                             \

@@ -114,6 +114,8 @@ static const struct habit habits[FAULT_COUNT] = {
     [FAULT_BOUNDED] = { false, 200000, 1000000 },
     [FAULT_POISON] = { false, 500, 20000 },
     [FAULT_BUILD_ROOM] = { false, 10000, 300000 },
+    [FAULT_NAKS_FORGED] = RARELY,
+    [FAULT_ACK_FORGED] = RARELY,
 };
 
 static struct habit habit_of(enum sim_fault fault)

@@ -237,6 +237,12 @@ static void strike_world(struct world *world, enum sim_fault fault, uint64_t ran
     case FAULT_BURST:
         burst(world, random);
         return;
+    case FAULT_NAKS_FORGED:
+        stranger_naks(world, random);
+        return;
+    case FAULT_ACK_FORGED:
+        stranger_acks(world, random);
+        return;
     default:
         return;
     }

@@ -129,8 +129,11 @@ struct jet_settings {
 };
 
 /* What became of a request: the stream never had it; it waits there, or runs; it has a result; a power loss excuses it;
- * none of these, which must never be. */
-enum book { BOOK_NONE, BOOK_OPEN, BOOK_ENDED, BOOK_EXCUSED, BOOK_LOST, BOOK_COUNT };
+ * somebody else took it out of the stream; none of these, which must never be. */
+enum book { BOOK_NONE, BOOK_OPEN, BOOK_ENDED, BOOK_EXCUSED, BOOK_TAKEN, BOOK_LOST, BOOK_COUNT };
+
+/* Who takes messages out of the stream that Stead has not settled. */
+enum jet_taker { TAKER_STRANGER };
 
 enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL };
 
@@ -163,6 +166,8 @@ struct jet_hooks {
     void (*arm)(void *owner, uint64_t at_ns, enum jet_timer timer, uint32_t number, uint32_t stamp);
     bool (*choose)(void *owner, enum jet_choice choice);
     void (*spread)(void *owner, uint64_t by_ns);
+    /* The last message of a request that is not settled is about to go; NULL: nobody wants to know. */
+    void (*taken)(void *owner, const struct message *message, enum jet_taker taker);
 };
 
 struct jet_ack {
@@ -185,6 +190,7 @@ struct jet {
     uint64_t *known_sequence;
     uint32_t *latest;                 /* by request: sequence of its youngest message, whatever became of it; 0 none */
     bool *forgotten;                  /* by request: a power loss took something of it */
+    uint8_t *taken;                   /* by request: who took its last message, a bit for each enum jet_taker */
     uint16_t *queued;                 /* by request: messages of it in the stream */
     uint8_t *book;                    /* by request: enum book */
     uint32_t books[BOOK_COUNT], lost; /* how many requests; the last that was lost */
@@ -202,12 +208,15 @@ bool jet_init(struct jet *jet, const struct jet_settings *settings, const struct
 void jet_free(struct jet *jet);
 /* Whether the books are what counting gives. Slow. */
 bool jet_books_right(const struct jet *jet);
+bool jet_owes(const struct jet *jet, uint32_t request); /* a result or a dead letter of it is still to come */
 
 /* -- the request stream -- */
 uint64_t content_bytes(const struct content *content);
 struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, const struct content *content);
 const struct message *jet_message(const struct jet *jet, uint64_t sequence); /* NULL if there never was one */
 void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence);
+/* The same, by a client that is not ours. */
+void jet_acknowledge_forged(struct jet *jet, uint64_t now_ns, uint64_t sequence);
 void jet_progress(struct jet *jet, uint64_t now_ns, uint64_t sequence);
 void jet_hand_back(struct jet *jet, uint64_t now_ns, uint64_t sequence, uint64_t delay_ns);
 /* STREAM.MSG.DELETE: false if there is no such message (any more). */

@@ -151,9 +151,7 @@ static void make_room(struct jet *jet, uint64_t now_ns)
             return;
         }
         uint32_t request = message->content.request;
-        const struct stored *stored = &jet->stored[request];
-        bool owed = stored->count == 0 || (stored->end == END_DEAD_LETTERED && !stored->dead);
-        bool unsettled = message->state != MESSAGE_GONE && owed;
+        bool unsettled = message->state != MESSAGE_GONE && jet_owes(jet, request);
         jet->forgotten[request] = jet->forgotten[request] || unsettled;
         jet->dropped += unsettled;
         if (jet_remove(jet, now_ns, sequence)) {

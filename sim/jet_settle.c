@@ -70,23 +70,36 @@ bool jet_remove(struct jet *jet, uint64_t now_ns, uint64_t sequence)
 /* Tokens are not fenced: an ack of any earlier delivery, on any connection, removes the message; also while it
  * waits in the redelivery queue. For a message that this consumer has not delivered (it was made anew, or forgot),
  * servers differ; either may happen. */
-void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
+static bool ack_removes(struct jet *jet, const struct message *message)
 {
-    struct message *message = message_at(jet, sequence);
     if (message == NULL || message->state == MESSAGE_GONE) {
-        return;
+        return false;
     }
     struct jet_consumer *consumer = jet_consumer_of(jet, message);
     if (!consumer->exists || (JET_BUG(jet, 2) && message->state == MESSAGE_DUE)) {
-        return; /* nobody is there */
+        return false; /* nobody is there */
     }
-    bool drawn = (draw(jet->settings.seed, sequence, PURPOSE_STRAY_ACK, message->stamp) & 1) == 0;
+    bool drawn = (draw(jet->settings.seed, message->sequence, PURPOSE_STRAY_ACK, message->stamp) & 1) == 0;
     bool fresh = message->state == MESSAGE_NEW && !message->redone;
     bool stray = fresh || message->state == MESSAGE_LEFT || message->state == MESSAGE_HIDDEN;
-    if (stray && !jet_choose(jet, JET_STRAY_ACK, drawn)) {
-        return;
+    return !stray || jet_choose(jet, JET_STRAY_ACK, drawn);
+}
+
+void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
+{
+    struct message *message = message_at(jet, sequence);
+    if (ack_removes(jet, message)) {
+        message_remove(jet, now_ns, message);
     }
-    message_remove(jet, now_ns, message);
+}
+
+void jet_acknowledge_forged(struct jet *jet, uint64_t now_ns, uint64_t sequence)
+{
+    struct message *message = message_at(jet, sequence);
+    if (ack_removes(jet, message)) {
+        jet_take(jet, message, TAKER_STRANGER);
+        message_remove(jet, now_ns, message);
+    }
 }
 
 /* Restarts the whole ack wait, also on the token of an older delivery. */

@@ -54,6 +54,7 @@ struct slot {
     uint8_t charges;        /* failures so far */
     uint32_t attempts;      /* as the last charge said; 0: none was charged here */
     uint32_t lost;          /* of a message: how often it was lost with an instance, as the core was told */
+    bool succeeded;         /* of a message: a run of it gave its result here, as the core heard */
     bool executed, visited; /* visited: nobody takes it here, it came to be looked at */
     uint16_t faults;        /* of a message: what happened to it while it ran, a bit for each cause */
     uint32_t next_free;

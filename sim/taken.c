@@ -1,0 +1,50 @@
+/* What a stranger acks is gone from the queue, but an instance that runs it does not know, and need not: it stores the
+ * result and acks a message that is not there. Only if the instance goes first, or hands the message back to a queue
+ * that does not have it, is the request lost, and no one but the stranger is to blame. So a request that was taken and
+ * has no result is excused in the end (jet->taken is written by that ack alone), unless an instance lets go of it while
+ * it runs, or with the result in its hands. */
+#include "sim/taken.h"
+
+#include "sim/judge_cause.h"
+
+void taken_note(void *owner, const struct message *message, enum jet_taker taker)
+{
+    struct world *world = owner;
+    (void)taker;
+    world->report->seen[SEEN_TAKEN]++;
+    story_event(world, "R%u is out of the queue and has not ended", message->content.request);
+}
+
+bool taken_for_good(const struct world *world, uint32_t request)
+{
+    return world->jet.taken[request] != 0 && jet_find(&world->jet, request) == 0;
+}
+
+static bool runs(const struct node *node, const struct content *message)
+{
+    for (uint32_t at = 0; at < node->workers_count * STREAMS_MAX; at++) {
+        const struct worker *worker = &node->workers[at / STREAMS_MAX];
+        const struct running *running = &worker->running[at % STREAMS_MAX];
+        if (worker->state == PROCESS_READY && running->used && running->message.sequence == message->sequence &&
+            running->message.request == message->request) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void taken_judge_drop(struct world *world, uint32_t index, const struct effect *effect)
+{
+    const struct node *node = &world->nodes[index];
+    const struct slot *slot = &node->slots[effect->blob.slot];
+    uint32_t request = slot->content.request;
+    bool last = slot->content.kind == CONTENT_MESSAGE && node->held[slot->content.sequence] == effect->blob.slot;
+    if (!last || !taken_for_good(world, request) || world->jet.stored[request].count != 0) {
+        return;
+    }
+    bool handed_back = slot->verdicts != 0, failed = slot->faults != 0;
+    if (!handed_back && !failed && (slot->succeeded || runs(node, &slot->content))) {
+        world_wrong(world, "S1", "%c lets go of R%u, which nobody else has and which %s", 'a' + (int)index, request,
+                    slot->succeeded ? "gave its result" : "runs");
+    }
+}
