@@ -87,13 +87,15 @@
     X(104, HINTS_ALONE, "L8", "the adapter learns of functions by hints alone")                                        \
     X(105, ANY_REPLICA, "S22", "the adapter reads results from any replica")                                           \
     X(111, LEASE_KEPT, "L9", "the adapter lets an instance that is stopped or cut off keep the lease")                 \
+    X(113, QUEUE_DROPS_EARLY, "S1", "the adapter lets the broker drop requests that may still wait")                   \
     X(110, EXTENDS_BY_ACK, "S1", "the adapter acks what it is to extend, and the result comes later")
 
 /* Others break what is promised only as a rule, or in rare constellations: no invariant of a fleet names them, and a
  * scenario of tests/sim/scenarios does. X(number, NAME, what it does) */
 #define MUTANTS_OF_SCENARIOS(X)                                                                                        \
     X(108, RECORDS_BY_NUMBER, "the adapter takes a revision for known that was given out again")                       \
-    X(112, REPLY_TO_BELIEVED, "the adapter sends answers wherever a message says")
+    X(112, REPLY_TO_BELIEVED, "the adapter sends answers wherever a message says")                                     \
+    X(114, EXPIRES_FIRST, "ends by its age what was dead-lettered, once that result is gone")
 
 enum mutant {
     MUTANT_NONE,

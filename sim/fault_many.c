@@ -91,8 +91,13 @@ void fault_step(struct world *world, const struct event *event)
     if (world->healed) {
         return;
     }
+    world->disturbed_ns = world->now;
     if (event->how == FAULT_NAKS_FORGED) {
         stranger_step(world, event);
+        return;
+    }
+    if (event->how == FAULT_AGE_CUT) {
+        operator_mend_age(world);
         return;
     }
     struct node *node = &world->nodes[event->number];

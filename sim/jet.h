@@ -119,6 +119,7 @@ struct jet_settings {
     uint64_t sync_ns;      /* between two syncs of a file; 0: with each message */
     uint32_t messages_max; /* discard new */
     uint64_t bytes_max;    /* the same; 0: no bound */
+    uint64_t age_max_ns;   /* of a message in the request stream; 0: no bound */
     uint32_t ack_pending_max;
     uint32_t requests_max, history_max; /* room: ids, and messages ever stored */
     uint32_t functions;
@@ -133,9 +134,9 @@ struct jet_settings {
 enum book { BOOK_NONE, BOOK_OPEN, BOOK_ENDED, BOOK_EXCUSED, BOOK_TAKEN, BOOK_LOST, BOOK_COUNT };
 
 /* Who takes messages out of the stream that Stead has not settled. */
-enum jet_taker { TAKER_STRANGER };
+enum jet_taker { TAKER_STRANGER, TAKER_AGE };
 
-enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL };
+enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL, JET_TIMER_AGE };
 
 /* Where real servers do one thing now and another then, so may the model: X(NAME, when, what no is, what yes is). Each
  * is a draw of the seed unless a hook decides. `stead sim conform` tries both and counts which was seen for real. */
@@ -201,6 +202,9 @@ struct jet {
     uint64_t full_until_ns[JET_STREAM_COUNT]; /* discard new: nothing more goes in */
     uint64_t bytes_live;
     uint32_t messages_live, pull_free, redeliveries, resurrected;
+    int64_t wall_ahead_ns; /* the server's wall clock less the time of the calls: it may be set */
+    uint32_t age_stamp;    /* of the one timer that looks for old messages */
+    bool age_armed;
     bool ids_stale; /* after a kill, until the next publish with an id */
 };
 
@@ -226,6 +230,9 @@ uint64_t jet_find(const struct jet *jet, uint32_t request);
 
 /* The first message that is in the stream from there on, up to `last`, by number; 0: none. */
 uint64_t jet_walk(const struct jet *jet, uint64_t from, uint64_t last);
+
+/* An operator changes the stream's max_age; 0: none. What is older goes at once. */
+void jet_set_age(struct jet *jet, uint64_t now_ns, uint64_t age_max_ns);
 
 /* -- consumers and pulls -- */
 /* Creates it if it is absent; returns the last sequence of the stream, taken when the consumer exists. */

@@ -201,6 +201,7 @@ static void restart(struct jet *jet, uint64_t now_ns, bool gently)
         message_restart(jet, &jet->messages[sequence - 1], now_ns, gently);
     }
     make_room(jet, now_ns);
+    jet_age_check(jet, now_ns);
     jet->ids_stale = !JET_BUG(jet, 8);
     if (jet->ids_stale && jet->settings.profile != JET_2_9) {
         jet_forget_ids(jet); /* 2.15.2 reads them at once */

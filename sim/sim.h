@@ -119,7 +119,9 @@ enum { SIM_STEPS_DEFAULT = 20000 };
     X(BROKER_END, "broker ended by SIGTERM and restarted")                                                             \
     X(BUILD_ROOM, "build failed on one instance for want of room")                                                     \
     X(NAKS_FORGED, "deliveries refused by a stranger")                                                                 \
-    X(ACK_FORGED, "delivery acknowledged by a stranger")
+    X(ACK_FORGED, "delivery acknowledged by a stranger")                                                               \
+    X(BROKER_STEP, "wall clock of the broker wrong by up to ten minutes")                                              \
+    X(AGE_CUT, "max age of the queue cut by hand for a while")
 
 enum sim_fault {
 #define X(name, text) FAULT_##name,

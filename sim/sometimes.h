@@ -32,6 +32,8 @@
     X(SUSPECTS_TOGETHER, "requests that were lost with instances ran beside each other")                               \
     X(SUSPECT_APART, "such a request was handed back, not to run beside another")                                      \
     X(TAKEN, "somebody else took a request from the queue that had not ended")                                         \
+    X(AGED, "the queue's age limit removed a request that had not ended")                                              \
+    X(AGED_UNATTENDED, "the same, and nobody could have ended it sooner")                                              \
     X(TAKEN_ENDED, "such a request ended all the same")                                                                \
     X(TAKEN_LOST, "such a request was lost with the instance that had it, or with nobody having it")
 

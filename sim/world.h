@@ -226,7 +226,9 @@ struct world {
     struct jet jet;
     struct cluster cluster;
     struct records records;
-    bool unanswered; /* what arrives now is done, and its answer is lost */
+    bool age_cut;          /* the queue has another age limit than it should */
+    uint64_t disturbed_ns; /* when something went wrong last */
+    bool unanswered;       /* what arrives now is done, and its answer is lost */
     uint64_t now, steps, steps_target, at_once, books_judged;
     bool healed, quiet; /* quiet: it came to the last judgement */
     bool memory_short;
@@ -299,6 +301,7 @@ uint32_t function_of_key(const struct world *world, struct key key); /* FUNCTION
 struct key version_key(uint32_t function, uint32_t version);
 bool served_elsewhere(const struct world *world, uint32_t node, uint32_t function); /* and not on this node */
 int64_t broker_wall(const struct world *world);
+void broker_wall_set(struct world *world, int64_t by_ns); /* forward or back */
 
 /* -- node.c: a core and its surroundings -- */
 bool node_boot(struct world *world, uint32_t index);
