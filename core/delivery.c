@@ -27,7 +27,7 @@ struct node_place delivery_node(const struct core *core)
 /* In hand: it waits for a worker or occupies one. Only these use slots. */
 static bool in_hand(const struct delivery *delivery, enum delivery_state state)
 {
-    return state != DELIVERY_FREE && state <= DELIVERY_RUNNING && !delivery->walked;
+    return state != DELIVERY_FREE && state <= DELIVERY_RUNNING && !delivery->walked && !delivery->over;
 }
 
 _Static_assert(DELIVERY_RUNNING < DELIVERY_CHARGING, "in_hand() counts the states up to RUNNING");
@@ -181,9 +181,10 @@ static void delivery_admit(struct core *core, uint32_t index, uint32_t owner, co
     uint64_t age = link_age_ns(core, input->as.delivery.stored_ns);
     bool fresh = message_fresh(core, function_at(core, owner), input);
     delivery->expires_ns = core->now_ns + (age < budget ? budget - age : 0);
+    delivery->over = age > budget;
     if (refusal != REASON_NONE) {
         delivery_given_up(core, index, END_FAILED, refusal, CAUSE_REFUSED);
-    } else if (age > budget && (fresh || MUTANT(EXPIRES_FIRST))) {
+    } else if (delivery->over && (fresh || MUTANT(EXPIRES_FIRST))) {
         delivery_expired(core, index, owner);
     } else if (fresh) {
         delivery_wait(core, index);

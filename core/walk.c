@@ -108,9 +108,8 @@ static void walk_check(struct core *core, uint32_t function, const struct input 
     function_at(core, function)->references++;
     index_add_delivery(core, index);
     core->walk.delivery = index;
-    bool over = walk_over(core, input);
-    delivery->expires_ns = over ? core->now_ns : CORE_NEVER;
-    if (over && MUTANT(EXPIRES_FIRST)) {
+    delivery->over = walk_over(core, input);
+    if (delivery->over && MUTANT(EXPIRES_FIRST)) {
         delivery_expired(core, index, function);
     } else {
         delivery_go(core, index, DELIVERY_CHECKING);
