@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,21 +49,6 @@ int sim_exit_of(const struct sim_violation *violation)
         return SIM_EXIT_DETERMINISM;
     }
     return violation->id[0] == 'L' ? SIM_EXIT_LIVENESS : SIM_EXIT_SAFETY;
-}
-
-bool sim_number_read(const char *text, uint64_t *ret_number)
-{
-    char *rest;
-    if (text == NULL || text[0] < '0' || text[0] > '9') {
-        return false;
-    }
-    errno = 0;
-    uint64_t number = strtoull(text, &rest, 10);
-    if (errno != 0 || *rest != 0) {
-        return false;
-    }
-    *ret_number = number;
-    return true;
 }
 
 /* -- files -- */

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "sim/number.h"
 #include "sim/schedule.h"
 #include "sim/sim.h"
 
@@ -19,9 +20,6 @@ enum sim_exit {
 };
 
 int sim_exit_of(const struct sim_violation *violation);
-
-/* "7", not "-7", " 7", "7x" or more than 64 bits. */
-bool sim_number_read(const char *text, uint64_t *ret_number);
 
 /* False after a line on stderr. What was loaded is to be freed with schedule_free(). A schedule of a planted bug is
  * refused by programs without planted bugs, which could only play another run. */

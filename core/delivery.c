@@ -312,6 +312,18 @@ static void delivery_extend(struct core *core, uint32_t index)
     extend->blob = delivery->message;
 }
 
+/* A write whose outcome is unknown is read first. */
+void delivery_ask_again(struct core *core, uint32_t index)
+{
+    const struct delivery *delivery = delivery_at(core, index);
+    if (delivery->row.state == DELIVERY_CLAIMING) {
+        delivery_become(core, index, DELIVERY_READING);
+    } else if (delivery->row.state == DELIVERY_CHARGING) {
+        delivery_become(core, index, DELIVERY_RECHECKING);
+    }
+    delivery_issue(core, index);
+}
+
 static void delivery_overdue(struct core *core, uint32_t index)
 {
     struct delivery *delivery = delivery_at(core, index);
@@ -332,16 +344,9 @@ static void delivery_overdue(struct core *core, uint32_t index)
         }
         delivery_failed(core, index, CAUSE_TIMEOUT, 0, &none);
         return;
-    case DELIVERY_CLAIMING:
-        delivery_become(core, index, DELIVERY_READING);
-        break;
-    case DELIVERY_CHARGING:
-        delivery_become(core, index, DELIVERY_RECHECKING);
-        break;
     default:
-        break;
+        delivery_ask_again(core, index);
     }
-    delivery_issue(core, index);
 }
 
 void delivery_timer(struct core *core, uint32_t index)

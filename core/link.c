@@ -175,16 +175,9 @@ static void sweep_delivery(struct core *core, uint32_t index)
     case DELIVERY_RUNNING:
         delivery_arm(core, index);
         return;
-    case DELIVERY_CLAIMING:
-        delivery_become(core, index, DELIVERY_READING);
-        break;
-    case DELIVERY_CHARGING:
-        delivery_become(core, index, DELIVERY_RECHECKING);
-        break;
     default:
-        break;
+        delivery_ask_again(core, index);
     }
-    delivery_issue(core, index);
 }
 
 void link_sweep(struct core *core)

@@ -2,13 +2,13 @@
  * takes nothing on trust: a file from elsewhere may name what this build does not know, and says so by line. */
 #include "sim/schedule.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/input.h"
 #include "sim/choices.h"
+#include "sim/number.h"
 #include "sim/sim.h"
 
 static const char *const kind_names[] = { "set", "fault", "strike", "call" };
@@ -133,21 +133,6 @@ bool schedule_write(const struct schedule *schedule, FILE *out)
 
 /* -- reading -- */
 
-static bool number_read(const char *text, uint64_t *ret_number)
-{
-    char *rest;
-    if (text == NULL || text[0] < '0' || text[0] > '9') {
-        return false;
-    }
-    errno = 0;
-    uint64_t number = strtoull(text, &rest, 10);
-    if (errno != 0 || *rest != 0) {
-        return false;
-    }
-    *ret_number = number;
-    return true;
-}
-
 static int name_find(const char *name, const char *const *names, uint32_t count)
 {
     for (uint32_t at = 0; name != NULL && at < count; at++) {
@@ -169,7 +154,7 @@ static bool header_take(struct schedule *schedule, const char *word, const char 
     if (place == NULL && !mutant) {
         return false;
     }
-    *ret_good = number_read(value, &number) && (!mutant || number <= UINT32_MAX);
+    *ret_good = sim_number_read(value, &number) && (!mutant || number <= UINT32_MAX);
     if (mutant) {
         schedule->mutant = (uint32_t)number;
     } else {
@@ -206,7 +191,7 @@ static const char *entry_take(struct schedule *schedule, const char *word, char 
         }
         *value = 0;
         int number = name_find(word_next, number_names[kind], entry_numbers((enum entry_kind)kind));
-        if (number < 0 || !number_read(value + 1, &entry.number[number])) {
+        if (number < 0 || !sim_number_read(value + 1, &entry.number[number])) {
             return "has an unknown key, or a value that is no number";
         }
     }
@@ -220,7 +205,7 @@ static const char *line_take(struct schedule *schedule, uint32_t number, char *l
     uint64_t version;
     if (number == 1) {
         bool ours = word != NULL && strcmp(word, "stead-schedule") == 0 &&
-                    number_read(strtok_r(NULL, " \n", &rest), &version) && version == SCHEDULE_VERSION;
+                    sim_number_read(strtok_r(NULL, " \n", &rest), &version) && version == SCHEDULE_VERSION;
         return ours ? NULL : "is not `stead-schedule 1`: no schedule, or of another version";
     }
     if (word == NULL || word[0] == '#') {

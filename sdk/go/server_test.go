@@ -226,11 +226,14 @@ func TestAhead(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
+	begun := make(chan bool, 2)
 	h := start(t, Func(func(ctx context.Context, e *event.Event) (*event.Event, error) {
+		begun <- true
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}), nil)
 	h.call(1, "")
+	<-begun
 	h.call(2, "")
 	h.send(pipe.Cancel, 99, nil, "") // nobody's
 	h.send(pipe.Cancel, 2, nil, "")  // waits behind 1

@@ -45,6 +45,24 @@ class Check(unittest.TestCase):
         self.assertIn("1 passed, 2 failed, 2 skipped", lines)
         self.assertEqual(lines[-1], "1 passed, 0 failed, 2 skipped")
 
+    def test_second_run(self):
+        again = [check.Result("release", "bad", "passed", ""), check.Result("release", "absent", "failed", "")]
+        results = check.with_second(self.results, again)
+        self.assertEqual([(r.name, r.outcome, r.unsteady) for r in results[:3]],
+                         [("good", "passed", False), ("bad", "passed", True), ("absent", "failed", False)])
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            check.summary(results)
+        self.assertIn("unsteady: release: bad: failed at first, passed alone", out.getvalue().splitlines())
+        self.assertIn("2 passed, 1 failed, 2 skipped", out.getvalue())
+
+    def test_who_gets_one(self):
+        for name in ("integration.service.load", "chaos.08_busy", "chaos.attack.stale_reads", "conformance.go_echo", "unit.sdk_go", "unit.http"):
+            self.assertTrue(check.REAL.match(name), name)
+        for name in ("chaos.short", "chaos.disk_full", "conformance.broker_model", "unit.event", "unit.config",
+                      "sim.swarm", "fuzz.header", "check.links", "ctest.release"):
+            self.assertFalse(check.REAL.match(name), name)
+
 
 if __name__ == "__main__":
     unittest.main()

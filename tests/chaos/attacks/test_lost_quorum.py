@@ -2,35 +2,16 @@
 refused never ran, and all goes on when the brokers are back."""
 import sys
 import time
-import types
-import unittest
 
 sys.path.insert(0, __file__.rpartition("/")[0] + "/..")
-from witness_case import event_of, main, request_id_of, wait_for
-
-from chaos_run.machines import server_program
-from chaos_run.place import Place
-from stead_world import calls
+from cluster_case import ClusterCase, event_of, main, request_id_of, wait_for
 
 DEADLINE_S = 6
-OPTIONS = calls.OPTIONS + [("grpc.max_reconnect_backoff_ms", 1000)]
 UNSURE = ("UNKNOWN", "DEADLINE_EXCEEDED")  # it may have been taken
 
 
-class LostQuorum(unittest.TestCase):
-    def setUp(self):
-        program = server_program("current")
-        if program is None:
-            self.skipTest("there is no current nats-server")
-        options = types.SimpleNamespace(brokers=3, instances=2, seed=1, keep=None)
-        self.place = Place(options, program)
-        self.place.start()
-        self.clients = [calls.Client(instance.address, OPTIONS) for instance in self.place.instances]
-
-    def tearDown(self):
-        troubles = self.place.close()
-        self.place.remove()
-        self.assertEqual(troubles, [])
+class LostQuorum(ClusterCase):
+    instances = 2
 
     def works(self, client):
         wait_for(lambda: client.execute("work", event_of(b"sleep=0"), 10).ok, "an answer", 90, 0.2)

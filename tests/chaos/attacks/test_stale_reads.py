@@ -1,34 +1,15 @@
 """Reads that a follower of a cluster answers may be old. Decisions are read from the leader: what one instance has
 answered, another finds at once, and who repeats the request gets the same bytes."""
 import sys
-import types
-import unittest
 
 sys.path.insert(0, __file__.rpartition("/")[0] + "/..")
-from witness_case import event_of, main, request_id_of, wait_for
-
-from chaos_run.machines import server_program
-from chaos_run.place import Place
-from stead_world import calls
+from cluster_case import ClusterCase, event_of, main, request_id_of, wait_for
 
 CALLS = 300
-OPTIONS = calls.OPTIONS + [("grpc.max_reconnect_backoff_ms", 1000)]
 
 
-class StaleReads(unittest.TestCase):
-    def setUp(self):
-        program = server_program("current")
-        if program is None:
-            self.skipTest("there is no current nats-server")
-        options = types.SimpleNamespace(brokers=3, instances=3, seed=1, keep=None)
-        self.place = Place(options, program)
-        self.place.start()
-        self.clients = [calls.Client(instance.address, OPTIONS) for instance in self.place.instances]
-
-    def tearDown(self):
-        troubles = self.place.close()
-        self.place.remove()
-        self.assertEqual(troubles, [])
+class StaleReads(ClusterCase):
+    instances = 3
 
     def call(self, number, event):
         """Until the cluster has leaders for everything."""

@@ -3,6 +3,7 @@ nothing that was accepted is lost."""
 import time
 
 from nats.js.api import ConsumerConfig
+from nats.js.errors import NotFoundError
 from stead_world import WorldCase, event_of, main, request_id_of, wait_for
 
 SLOW = {"main.py": b"""
@@ -133,6 +134,16 @@ class Consumers(HandCase):
     def consumer(self):
         return self.bus.run(self.bus.stream.consumer_info("functions", "python-slow")).config
 
+    def becomes(self, condition, what):
+        """A mend may delete it and make it anew: meanwhile there is none."""
+        def met():
+            try:
+                return condition(self.consumer())
+            except NotFoundError:
+                return False
+
+        wait_for(met, what, 60)
+
     def edit(self, **changes):
         config = self.consumer()
         for key, value in changes.items():
@@ -154,10 +165,10 @@ class Consumers(HandCase):
         self.edit(ack_wait=1, max_ack_pending=1)
         ids = self.accept(6, "edited", seconds=1)
         self.all_end(ids)
-        wait_for(lambda: self.consumer().ack_wait == 2 and self.consumer().max_ack_pending == 20000, "a mend", 60)
+        self.becomes(lambda consumer: consumer.ack_wait == 2 and consumer.max_ack_pending == 20000, "a mend")
         self.one.says("changed by hand")
         self.edit(ack_wait=7200)
-        wait_for(lambda: self.consumer().ack_wait == 2, "another mend", 60)
+        self.becomes(lambda consumer: consumer.ack_wait == 2, "another mend")
         self.works()
         self.bus.queue_empty()
 
@@ -174,7 +185,7 @@ class Consumers(HandCase):
     def test_edited_deliveries(self):
         self.begin()
         self.edit(max_deliver=1)
-        wait_for(lambda: self.consumer().max_deliver == -1, "a consumer that does not give up", 60)
+        self.becomes(lambda consumer: consumer.max_deliver == -1, "a consumer that does not give up")
         self.works()
         self.bus.queue_empty()
 

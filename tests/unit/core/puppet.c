@@ -238,6 +238,11 @@ enum delivery_state puppet_delivery(struct puppet *puppet, uint32_t request)
     return at == NOWHERE ? DELIVERY_FREE : (enum delivery_state)delivery_at(puppet->core, at)->row.state;
 }
 
+void puppet_expect_delivery(struct puppet *puppet, uint32_t request, enum delivery_state expected)
+{
+    assert_string_equal(delivery_state_name(puppet_delivery(puppet, request)), delivery_state_name(expected));
+}
+
 enum call_state puppet_call_state(struct puppet *puppet, uint32_t request)
 {
     uint32_t at = index_next_call(puppet->core, puppet_request(request), NOWHERE);

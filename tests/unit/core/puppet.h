@@ -108,6 +108,7 @@ void puppet_order(struct puppet *puppet, ...);
 struct core_view puppet_view(const struct puppet *puppet);
 /* State of the row that holds the request, 0 (FREE) if none does. */
 enum delivery_state puppet_delivery(struct puppet *puppet, uint32_t request);
+void puppet_expect_delivery(struct puppet *puppet, uint32_t request, enum delivery_state expected);
 enum call_state puppet_call_state(struct puppet *puppet, uint32_t request);
 enum worker_state puppet_worker(struct puppet *puppet, struct handle worker);
 enum function_state puppet_function(struct puppet *puppet, uint32_t function);

@@ -1,42 +1,7 @@
 /* A message in hand, up to its execution: fresh or not, expired, invalid, delivered twice, held while no worker
  * has room, and its ack wait extended. Function 1 is deployed, fresh after sequence 100; its only worker is
  * `worker`. */
-#include "tests/unit/core/puppet.h"
-
-struct fixture {
-    struct puppet *puppet;
-    struct handle function, worker;
-};
-
-static int up(void **state)
-{
-    struct fixture *fixture = test_calloc(1, sizeof *fixture);
-    fixture->puppet = puppet_new(NULL, NULL);
-    puppet_link_up(fixture->puppet);
-    fixture->function =
-        puppet_deploy(fixture->puppet, 1, (struct deployed){ .retries_max = 2, .timeout_ns = 3600 * SECOND });
-    fixture->worker = fixture->puppet->worker;
-    *state = fixture;
-    return 0;
-}
-
-static int down(void **state)
-{
-    struct fixture *fixture = *state;
-    puppet_free(fixture->puppet);
-    test_free(fixture);
-    return 0;
-}
-
-static void expect_state(struct puppet *puppet, uint32_t request, enum delivery_state expected)
-{
-    assert_string_equal(delivery_state_name(puppet_delivery(puppet, request)), delivery_state_name(expected));
-}
-
-static void deliver(struct fixture *fixture, uint32_t request)
-{
-    puppet_deliver(fixture->puppet, fixture->function, request, 1000 + request, 1);
-}
+#include "tests/unit/core/one_function.h"
 
 static void runs_a_fresh_one_without_reading_anything(void **state)
 {
@@ -50,7 +15,7 @@ static void runs_a_fresh_one_without_reading_anything(void **state)
     assert_true(key_equal(execute->key, puppet_request(5)));
     assert_int_equal(puppet_count(fixture->puppet, EFFECT_FETCH_RESULT), 0);
     assert_int_equal(puppet_count(fixture->puppet, EFFECT_LEDGER_GET), 0);
-    expect_state(fixture->puppet, 5, DELIVERY_RUNNING);
+    puppet_expect_delivery(fixture->puppet, 5, DELIVERY_RUNNING);
 }
 
 static void checks_first_what_is_not_fresh(void **state)
@@ -62,11 +27,11 @@ static void checks_first_what_is_not_fresh(void **state)
     } cases[] = { { 101, 1, true }, { 100, 1, false }, { 1, 1, false }, { 101, 2, false }, { 101, 0, false } };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fixture *fixture;
-        up((void **)&fixture);
+        one_function_up((void **)&fixture);
         puppet_deliver(fixture->puppet, fixture->function, 5, cases[i].sequence, cases[i].delivered);
-        expect_state(fixture->puppet, 5, cases[i].fresh ? DELIVERY_RUNNING : DELIVERY_CHECKING);
+        puppet_expect_delivery(fixture->puppet, 5, cases[i].fresh ? DELIVERY_RUNNING : DELIVERY_CHECKING);
         assert_int_equal(puppet_count(fixture->puppet, EFFECT_FETCH_RESULT), !cases[i].fresh);
-        down((void **)&fixture);
+        one_function_down((void **)&fixture);
     }
 }
 
@@ -78,12 +43,12 @@ static void finds_nothing_fresh_before_the_consumer_was_seen(void **state)
     puppet_link_up(fixture->puppet);
     uint64_t ensure = puppet_one(fixture->puppet, EFFECT_ENSURE_CONSUMER)->operation;
     deliver(fixture, 5);
-    expect_state(fixture->puppet, 5, DELIVERY_CHECKING);
+    puppet_expect_delivery(fixture->puppet, 5, DELIVERY_CHECKING);
     puppet_consumer(fixture->puppet, ensure, OUTCOME_DONE, 1006);
     deliver(fixture, 6); /* sequence 1006: was there when we looked */
-    expect_state(fixture->puppet, 6, DELIVERY_CHECKING);
+    puppet_expect_delivery(fixture->puppet, 6, DELIVERY_CHECKING);
     deliver(fixture, 7);
-    expect_state(fixture->puppet, 7, DELIVERY_RUNNING);
+    puppet_expect_delivery(fixture->puppet, 7, DELIVERY_RUNNING);
 }
 
 /* Checks, reads and claims request 5; returns the claim. */
@@ -92,9 +57,9 @@ static struct effect claim(struct fixture *fixture)
     struct puppet *puppet = fixture->puppet;
     puppet_deliver(puppet, fixture->function, 5, 50, 2);
     puppet_fetched(puppet, puppet_one(puppet, EFFECT_FETCH_RESULT)->operation, OUTCOME_REFUSED, END_NONE, 0);
-    expect_state(puppet, 5, DELIVERY_READING);
+    puppet_expect_delivery(puppet, 5, DELIVERY_READING);
     puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_GET)->operation, OUTCOME_DONE, 31, 77, 1, 2);
-    expect_state(puppet, 5, DELIVERY_CLAIMING);
+    puppet_expect_delivery(puppet, 5, DELIVERY_CLAIMING);
     return *puppet_one(puppet, EFFECT_LEDGER_PUT);
 }
 
@@ -118,14 +83,14 @@ static void reads_again_when_a_claim_is_lost_and_gives_up_after_five(void **stat
     struct effect put = claim(fixture);
     for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++) {
         puppet_ledger(puppet, put.operation, outcomes[i], 0, 0, 0, 0);
-        expect_state(puppet, 5, DELIVERY_READING);
+        puppet_expect_delivery(puppet, 5, DELIVERY_READING);
         puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_GET)->operation, OUTCOME_DONE, 40 + i, 1, 0, 0);
         put = *puppet_one(puppet, EFFECT_LEDGER_PUT);
         assert_int_equal(put.reference, 40 + i);
     }
     puppet_ledger(puppet, put.operation, OUTCOME_REFUSED, 0, 0, 0, 0);
     assert_int_equal(puppet_one(puppet, EFFECT_HAND_BACK)->amount, 2 * SECOND);
-    expect_state(puppet, 5, DELIVERY_FREE);
+    puppet_expect_delivery(puppet, 5, DELIVERY_FREE);
 }
 
 static void reads_again_when_nobody_answers_a_claim(void **state)
@@ -134,7 +99,7 @@ static void reads_again_when_nobody_answers_a_claim(void **state)
     claim(fixture);
     puppet_wait(fixture->puppet, 2 * SECOND);
     puppet_one(fixture->puppet, EFFECT_LEDGER_GET);
-    expect_state(fixture->puppet, 5, DELIVERY_READING);
+    puppet_expect_delivery(fixture->puppet, 5, DELIVERY_READING);
 }
 
 static void goes_back_to_the_head_of_the_queue_once_claimed(void **state)
@@ -146,10 +111,10 @@ static void goes_back_to_the_head_of_the_queue_once_claimed(void **state)
     uint16_t stream = puppet_one(puppet, EFFECT_EXECUTE)->stream;
     deliver(fixture, 7);
     puppet_ledger(puppet, put.operation, OUTCOME_DONE, 32, put.amount, 0, 0);
-    expect_state(puppet, 5, DELIVERY_QUEUED);
+    puppet_expect_delivery(puppet, 5, DELIVERY_QUEUED);
     puppet_result(puppet, fixture->worker, stream);
     assert_true(key_equal(puppet_one(puppet, EFFECT_EXECUTE)->key, puppet_request(5)));
-    expect_state(puppet, 7, DELIVERY_QUEUED);
+    puppet_expect_delivery(puppet, 7, DELIVERY_QUEUED);
 }
 
 static void acks_what_has_a_result_already(void **state)
@@ -163,7 +128,7 @@ static void acks_what_has_a_result_already(void **state)
     assert_int_equal(puppet_one(puppet, EFFECT_REPLY)->end, END_FAILED);
     assert_int_equal(puppet_one(puppet, EFFECT_REPLY)->count, 3);
     assert_int_equal(puppet_count(puppet, EFFECT_PUBLISH_RESULT), 0);
-    expect_state(puppet, 5, DELIVERY_FREE);
+    puppet_expect_delivery(puppet, 5, DELIVERY_FREE);
 }
 
 static void asks_again_for_what_could_not_be_read(void **state)
@@ -180,7 +145,7 @@ static void asks_again_for_what_could_not_be_read(void **state)
     puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_GET)->operation, OUTCOME_UNKNOWN, 0, 0, 0, 0);
     puppet_wait(puppet, 2 * SECOND);
     puppet_one(puppet, EFFECT_LEDGER_GET);
-    expect_state(puppet, 5, DELIVERY_READING);
+    puppet_expect_delivery(puppet, 5, DELIVERY_READING);
 }
 
 static void ends_what_the_ledger_says_is_over(void **state)
@@ -194,7 +159,7 @@ static void ends_what_the_ledger_says_is_over(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct fixture *fixture;
-        up((void **)&fixture);
+        one_function_up((void **)&fixture);
         struct puppet *puppet = fixture->puppet;
         puppet_deliver(puppet, fixture->function, 5, 50, 2);
         puppet_fetched(puppet, puppet_one(puppet, EFFECT_FETCH_RESULT)->operation, OUTCOME_REFUSED, END_NONE, 0);
@@ -208,7 +173,7 @@ static void ends_what_the_ledger_says_is_over(void **state)
             assert_string_equal(reason_name((enum reason)store->code), reason_name(cases[i].reason));
             assert_int_equal(store->count, cases[i].attempts);
         }
-        down((void **)&fixture);
+        one_function_down((void **)&fixture);
     }
 }
 
@@ -267,7 +232,7 @@ static void is_held_while_no_worker_has_room_and_then_handed_back(void **state)
     struct puppet *puppet = fixture->puppet;
     deliver(fixture, 5);
     deliver(fixture, 6);
-    expect_state(puppet, 6, DELIVERY_QUEUED);
+    puppet_expect_delivery(puppet, 6, DELIVERY_QUEUED);
     assert_int_equal(puppet_count(puppet, EFFECT_HAND_BACK), 0);
     puppet_wait(puppet, 5 * SECOND - 1);
     assert_int_equal(puppet_count(puppet, EFFECT_HAND_BACK), 0);
@@ -276,29 +241,27 @@ static void is_held_while_no_worker_has_room_and_then_handed_back(void **state)
     assert_int_equal(back->amount, 0);
     puppet_order(puppet, EFFECT_HAND_BACK, EFFECT_DROP_BLOB, EFFECT_FORGET, EFFECT_COUNT);
     assert_int_equal(puppet_count(puppet, EFFECT_LEDGER_PUT), 0); /* uncharged */
-    expect_state(puppet, 5, DELIVERY_RUNNING);
-    expect_state(puppet, 6, DELIVERY_FREE);
+    puppet_expect_delivery(puppet, 5, DELIVERY_RUNNING);
+    puppet_expect_delivery(puppet, 6, DELIVERY_FREE);
 }
-
-#define DELIVERY_TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DELIVERY_TEST(runs_a_fresh_one_without_reading_anything),
-        DELIVERY_TEST(checks_first_what_is_not_fresh),
-        DELIVERY_TEST(finds_nothing_fresh_before_the_consumer_was_seen),
-        DELIVERY_TEST(claims_its_start_before_it_runs_again),
-        DELIVERY_TEST(reads_again_when_a_claim_is_lost_and_gives_up_after_five),
-        DELIVERY_TEST(reads_again_when_nobody_answers_a_claim),
-        DELIVERY_TEST(goes_back_to_the_head_of_the_queue_once_claimed),
-        DELIVERY_TEST(acks_what_has_a_result_already),
-        DELIVERY_TEST(asks_again_for_what_could_not_be_read),
-        DELIVERY_TEST(ends_what_the_ledger_says_is_over),
-        DELIVERY_TEST(adopts_the_token_of_a_message_that_comes_again),
-        DELIVERY_TEST(hands_back_another_message_of_the_same_number_and_id),
-        DELIVERY_TEST(extends_every_third_of_the_ack_wait),
-        DELIVERY_TEST(is_held_while_no_worker_has_room_and_then_handed_back),
+        ONE_FUNCTION_TEST(runs_a_fresh_one_without_reading_anything),
+        ONE_FUNCTION_TEST(checks_first_what_is_not_fresh),
+        ONE_FUNCTION_TEST(finds_nothing_fresh_before_the_consumer_was_seen),
+        ONE_FUNCTION_TEST(claims_its_start_before_it_runs_again),
+        ONE_FUNCTION_TEST(reads_again_when_a_claim_is_lost_and_gives_up_after_five),
+        ONE_FUNCTION_TEST(reads_again_when_nobody_answers_a_claim),
+        ONE_FUNCTION_TEST(goes_back_to_the_head_of_the_queue_once_claimed),
+        ONE_FUNCTION_TEST(acks_what_has_a_result_already),
+        ONE_FUNCTION_TEST(asks_again_for_what_could_not_be_read),
+        ONE_FUNCTION_TEST(ends_what_the_ledger_says_is_over),
+        ONE_FUNCTION_TEST(adopts_the_token_of_a_message_that_comes_again),
+        ONE_FUNCTION_TEST(hands_back_another_message_of_the_same_number_and_id),
+        ONE_FUNCTION_TEST(extends_every_third_of_the_ack_wait),
+        ONE_FUNCTION_TEST(is_held_while_no_worker_has_room_and_then_handed_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

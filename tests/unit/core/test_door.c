@@ -1,41 +1,6 @@
 /* A message at the door: what can never run ends at once, what we can not take goes back, and age is judged by a clock
  * only while that clock is known. Function 1 is deployed; its only worker is `worker`. */
-#include "tests/unit/core/puppet.h"
-
-struct fixture {
-    struct puppet *puppet;
-    struct handle function, worker;
-};
-
-static int up(void **state)
-{
-    struct fixture *fixture = test_calloc(1, sizeof *fixture);
-    fixture->puppet = puppet_new(NULL, NULL);
-    puppet_link_up(fixture->puppet);
-    fixture->function =
-        puppet_deploy(fixture->puppet, 1, (struct deployed){ .retries_max = 2, .timeout_ns = 3600 * SECOND });
-    fixture->worker = fixture->puppet->worker;
-    *state = fixture;
-    return 0;
-}
-
-static int down(void **state)
-{
-    struct fixture *fixture = *state;
-    puppet_free(fixture->puppet);
-    test_free(fixture);
-    return 0;
-}
-
-static void expect_state(struct puppet *puppet, uint32_t request, enum delivery_state expected)
-{
-    assert_string_equal(delivery_state_name(puppet_delivery(puppet, request)), delivery_state_name(expected));
-}
-
-static void deliver(struct fixture *fixture, uint32_t request)
-{
-    puppet_deliver(fixture->puppet, fixture->function, request, 1000 + request, 1);
-}
+#include "tests/unit/core/one_function.h"
 
 static void ends_an_invalid_one_without_running_it(void **state)
 {
@@ -142,7 +107,7 @@ static void hands_back_what_it_can_not_take(void **state)
     deliver(fixture, 6);
     puppet_deliver(puppet, fixture->function, 6, 2006, 1); /* the same id once more, under another sequence */
     assert_int_equal(puppet_one(puppet, EFFECT_HAND_BACK)->amount, 2 * SECOND);
-    expect_state(puppet, 6, DELIVERY_RUNNING);
+    puppet_expect_delivery(puppet, 6, DELIVERY_RUNNING);
     puppet_function_set(puppet, 2, (struct deployed){ 0 });
     puppet_deliver(puppet, puppet_one(puppet, EFFECT_BUILD)->about, 7, 1007, 1); /* nothing of it serves yet */
     puppet_one(puppet, EFFECT_HAND_BACK);
@@ -171,17 +136,15 @@ static void ignores_deliveries_of_a_passed_connection(void **state)
     assert_int_equal(puppet_view(fixture->puppet).deliveries, 0);
 }
 
-#define DOOR_TEST(name) cmocka_unit_test_setup_teardown(name, up, down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        DOOR_TEST(ends_an_invalid_one_without_running_it),
-        DOOR_TEST(expires_only_what_is_certainly_over_its_budget),
-        DOOR_TEST(expires_nothing_while_the_clock_is_not_known),
-        DOOR_TEST(expires_those_without_a_budget_by_the_queue_s_own),
-        DOOR_TEST(hands_back_what_it_can_not_take),
-        DOOR_TEST(ignores_deliveries_of_a_passed_connection),
+        ONE_FUNCTION_TEST(ends_an_invalid_one_without_running_it),
+        ONE_FUNCTION_TEST(expires_only_what_is_certainly_over_its_budget),
+        ONE_FUNCTION_TEST(expires_nothing_while_the_clock_is_not_known),
+        ONE_FUNCTION_TEST(expires_those_without_a_budget_by_the_queue_s_own),
+        ONE_FUNCTION_TEST(hands_back_what_it_can_not_take),
+        ONE_FUNCTION_TEST(ignores_deliveries_of_a_passed_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,11 +21,6 @@ static void expect_worker(struct puppet *puppet, struct handle worker, enum work
     assert_string_equal(worker_state_name(puppet_worker(puppet, worker)), worker_state_name(expected));
 }
 
-static void expect_delivery(struct puppet *puppet, uint32_t request, enum delivery_state expected)
-{
-    assert_string_equal(delivery_state_name(puppet_delivery(puppet, request)), delivery_state_name(expected));
-}
-
 static void cancels_then_kills_what_overruns_its_timeout(void **state)
 {
     struct puppet *puppet = *state;
@@ -35,12 +30,12 @@ static void cancels_then_kills_what_overruns_its_timeout(void **state)
     puppet_wait(puppet, SECOND);
     assert_int_equal(puppet_one(puppet, EFFECT_CANCEL)->stream, execute.stream);
     assert_int_equal(puppet_when(puppet, EFFECT_CANCEL), started_ns + SECOND);
-    expect_delivery(puppet, 5, DELIVERY_CHARGING);
+    puppet_expect_delivery(puppet, 5, DELIVERY_CHARGING);
     expect_worker(puppet, execute.about, WORKER_BUSY); /* its place is taken until it answers */
     puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_PUT)->operation, OUTCOME_DONE, 1, 0, 0, 0);
     puppet_one(puppet, EFFECT_HAND_BACK);
     puppet_deliver(puppet, function, 6, 1006, 1);
-    expect_delivery(puppet, 6, DELIVERY_QUEUED);
+    puppet_expect_delivery(puppet, 6, DELIVERY_QUEUED);
     puppet_wait(puppet, 3 * SECOND);
     assert_int_equal(puppet_when(puppet, EFFECT_KILL_WORKER), started_ns + 4 * SECOND);
     puppet_exited(puppet, execute.about, REASON_NONE);
@@ -75,7 +70,7 @@ static void charges_nobody_for_the_fault_of_a_neighbour(void **state)
     puppet_wait(puppet, SECOND);
     assert_int_equal(puppet_one(puppet, EFFECT_CANCEL)->stream, guilty.stream);
     puppet_exited(puppet, guilty.about, REASON_PLUGIN_CRASHED);
-    expect_delivery(puppet, 6, DELIVERY_QUEUED);
+    puppet_expect_delivery(puppet, 6, DELIVERY_QUEUED);
     assert_int_equal(puppet_count(puppet, EFFECT_LEDGER_PUT), 0);
     puppet_ready(puppet, puppet_one(puppet, EFFECT_START_WORKER)->about, 2);
     assert_int_equal(puppet_one(puppet, EFFECT_EXECUTE)->count, 1);
@@ -135,7 +130,7 @@ static void kills_one_that_breaks_the_protocol_and_charges_what_ran(void **state
     puppet_broken(puppet, execute.about);
     puppet_one(puppet, EFFECT_KILL_WORKER);
     expect_worker(puppet, execute.about, WORKER_DYING);
-    expect_delivery(puppet, 5, DELIVERY_RUNNING);
+    puppet_expect_delivery(puppet, 5, DELIVERY_RUNNING);
     puppet_exited(puppet, execute.about, REASON_NONE);
     puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_PUT)->operation, OUTCOME_DONE, 1, 0, 0, 0);
     assert_int_equal(puppet_one(puppet, EFFECT_PUBLISH_RESULT)->code, REASON_INVALID_RESULT);
@@ -162,7 +157,7 @@ static void ignores_answers_to_streams_that_do_not_run(void **state)
     puppet_error(puppet, execute.about, 0, ERROR_RETRY, 0);
     puppet_ready(puppet, execute.about, 1);
     puppet_result(puppet, (struct handle){ execute.about.bits + 1 }, execute.stream);
-    expect_delivery(puppet, 5, DELIVERY_RUNNING);
+    puppet_expect_delivery(puppet, 5, DELIVERY_RUNNING);
     assert_int_equal(puppet->blobs, 1); /* its message; nothing else was kept */
 }
 

@@ -110,11 +110,6 @@ static const struct {
     { into_burying, DELIVERY_BURYING, DELIVERY_BURYING, EFFECT_PUBLISH_DEAD },
 };
 
-static void expect_state(struct puppet *puppet, enum delivery_state expected)
-{
-    assert_string_equal(delivery_state_name(puppet_delivery(puppet, 5)), delivery_state_name(expected));
-}
-
 static void asks_again_on_the_next_link_in_every_state(void **state)
 {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -122,14 +117,14 @@ static void asks_again_on_the_next_link_in_every_state(void **state)
         up((void **)&fixture);
         struct puppet *puppet = fixture->puppet;
         cases[i].into(fixture);
-        expect_state(puppet, cases[i].state);
+        puppet_expect_delivery(puppet, 5, cases[i].state);
         puppet_link_down(puppet);
         puppet_one(puppet, EFFECT_CONNECT);
         assert_int_equal(puppet->seen_count, 1);
         puppet_wait(puppet, SECOND);
         assert_int_equal(puppet->seen_count, 0);
         puppet_link_up(puppet);
-        expect_state(puppet, cases[i].after);
+        puppet_expect_delivery(puppet, 5, cases[i].after);
         puppet_one(puppet, EFFECT_ENSURE_CONSUMER);
         if (cases[i].asks != EFFECT_COUNT) {
             assert_int_equal(puppet_one(puppet, cases[i].asks)->epoch, puppet->epoch);
@@ -153,7 +148,7 @@ static void keeps_what_it_has_while_there_is_no_broker(void **state)
         assert_int_equal(puppet_count(puppet, EFFECT_EXTEND), 0);
         assert_int_equal(puppet_count(puppet, EFFECT_HAND_BACK), 0);
         if (cases[i].asks != EFFECT_COUNT) {
-            expect_state(puppet, cases[i].after);
+            puppet_expect_delivery(puppet, 5, cases[i].after);
             puppet_link_up(puppet);
             puppet_one(puppet, cases[i].asks);
         }
@@ -171,7 +166,7 @@ static void forgets_what_it_can_not_hand_back(void **state)
     puppet_wait(fixture->puppet, 5 * SECOND);
     assert_int_equal(puppet_count(fixture->puppet, EFFECT_HAND_BACK), 0);
     puppet_order(fixture->puppet, EFFECT_DROP_BLOB, EFFECT_FORGET, EFFECT_COUNT);
-    expect_state(fixture->puppet, DELIVERY_FREE);
+    puppet_expect_delivery(fixture->puppet, 5, DELIVERY_FREE);
 }
 
 static void acks_nothing_by_the_token_of_a_passed_connection(void **state)

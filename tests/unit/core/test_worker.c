@@ -21,11 +21,6 @@ static void expect_worker(struct puppet *puppet, struct handle worker, enum work
     assert_string_equal(worker_state_name(puppet_worker(puppet, worker)), worker_state_name(expected));
 }
 
-static void expect_delivery(struct puppet *puppet, uint32_t request, enum delivery_state expected)
-{
-    assert_string_equal(delivery_state_name(puppet_delivery(puppet, request)), delivery_state_name(expected));
-}
-
 /* The only worker of the function exits while idle. */
 static void lose_probe(struct puppet *puppet)
 {
@@ -44,7 +39,7 @@ static void starts_cold_for_a_message_and_runs_it_when_ready(void **state)
     struct effect start = *puppet_one(puppet, EFFECT_START_WORKER);
     assert_true(handle_equal(start.other, function));
     assert_true(key_equal(start.key, puppet_version(1)));
-    expect_delivery(puppet, 5, DELIVERY_QUEUED);
+    puppet_expect_delivery(puppet, 5, DELIVERY_QUEUED);
     expect_worker(puppet, start.about, WORKER_STARTING);
     puppet_ready(puppet, start.about, 0); /* says nothing of its room: one */
     assert_true(handle_equal(puppet_one(puppet, EFFECT_EXECUTE)->about, start.about));
@@ -85,7 +80,7 @@ static void gives_a_worker_no_more_than_it_offers(void **state)
     }
     puppet_ready(puppet, puppet->worker, 3);
     assert_int_equal(puppet_count(puppet, EFFECT_EXECUTE), 3);
-    expect_delivery(puppet, 3, DELIVERY_QUEUED);
+    puppet_expect_delivery(puppet, 3, DELIVERY_QUEUED);
 }
 
 /* Once it is known how long a start and an execution take, a short wait is not worth a process. */
@@ -195,7 +190,7 @@ static void waits_longer_after_each_failed_start_and_charges_the_third(void **st
         puppet_wait(puppet, 2);
     }
     puppet_exited(puppet, puppet_one(puppet, EFFECT_START_WORKER)->about, REASON_NONE);
-    expect_delivery(puppet, 5, DELIVERY_CHARGING);
+    puppet_expect_delivery(puppet, 5, DELIVERY_CHARGING);
     puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_PUT)->operation, OUTCOME_DONE, 1, 0, 0, 0);
     puppet_one(puppet, EFFECT_HAND_BACK);
 }
@@ -230,7 +225,7 @@ static void ends_a_start_that_speaks_nonsense(void **state)
     assert_int_equal(puppet->seen_count, 0);
     puppet_exited(puppet, worker, REASON_NONE);
     assert_int_equal(puppet_view(puppet).workers, 0);
-    expect_delivery(puppet, 5, DELIVERY_QUEUED);
+    puppet_expect_delivery(puppet, 5, DELIVERY_QUEUED);
 }
 
 static void makes_room_by_ending_the_longest_idle(void **state)
