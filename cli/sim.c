@@ -164,6 +164,7 @@ static void json_run(const struct sim_report *report)
     sim_json_counters("replies", report->replies, REASON_COUNT, sim_name_of_reason);
     sim_json_counters("faults", report->faults, FAULT_COUNT, sim_name_of_fault);
     sim_json_counters("effects", report->effects, EFFECT_COUNT, sim_name_of_effect);
+    sim_json_counters("situations", report->seen, SEEN_COUNT, sim_name_of_situation);
     puts("}");
 }
 

@@ -78,3 +78,8 @@ const char *sim_name_of_reason(uint32_t at)
 {
     return reason_name((enum reason)at);
 }
+
+const char *sim_name_of_situation(uint32_t at)
+{
+    return sometimes_name((enum sometimes)at);
+}

@@ -28,6 +28,7 @@ const char *sim_name_of_fault(uint32_t at);
 const char *sim_name_of_effect(uint32_t at);
 const char *sim_name_of_end(uint32_t at);
 const char *sim_name_of_reason(uint32_t at);
+const char *sim_name_of_situation(uint32_t at);
 
 /* sim_mutants.c. argv[0] is "mutants". */
 int sim_mutants_main(int argc, char **argv);

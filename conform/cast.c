@@ -172,9 +172,7 @@ static const char *cast_stream(struct casting *casting, const struct script_line
         return lacking != NULL ? lacking : "max_msgs without discard=new";
     }
     if (is_queue(line)) {
-        if (line_has(line, OPTION_max_age)) {
-            return "max_age of a work queue";
-        }
+        settings->age_max_ns = line_duration(line, OPTION_max_age, 0);
         settings->dedup_ns = line_duration(line, OPTION_dup, DEFAULT_DEDUP_NS);
         settings->messages_max = (uint32_t)line_number(line, OPTION_max_msgs, UINT32_MAX);
     } else if (line_has(line, OPTION_max_age)) {

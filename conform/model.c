@@ -66,6 +66,9 @@ static bool on_choose(void *owner, enum jet_choice choice)
 /* A message that is no longer pending, a pull that ended: their timers mean nothing. */
 bool model_alive(const struct model *model, const struct model_timer *timer)
 {
+    if (timer->kind == JET_TIMER_AGE) {
+        return model->jet.age_armed && model->jet.age_stamp == timer->stamp;
+    }
     if (timer->kind == JET_TIMER_PULL) {
         const struct pull *pull = &model->jet.pulls[timer->number - 1];
         return pull->used && pull->stamp == timer->stamp;
@@ -154,7 +157,7 @@ static struct answer do_publish(struct model *model, const struct part *part)
         answer.code = jet_store_dead(jet, model->now_ns, part->request);
     } else {
         struct content content = { .request = part->request, .function = part->function, .has_id = part->has_id };
-        struct jet_ack ack = jet_publish(jet, model->now_ns, 0, &content);
+        struct jet_ack ack = jet_publish(jet, model->now_ns, (int64_t)model->now_ns, &content);
         answer.code = ack.code;
         if (ack.code == 0) {
             answer.numbers[ANSWER_SEQUENCE] = ack.sequence;
@@ -269,6 +272,7 @@ static void do_restart(struct model *model, uint64_t until_ns, bool gently)
         model->timers[at].to_ns += until_ns > model->now_ns ? until_ns - model->now_ns : 0;
     }
     model->now_ns = until_ns > model->now_ns ? until_ns : model->now_ns;
+    jet_set_age(&model->jet, model->now_ns, model->jet.settings.age_max_ns); /* It looks for old messages then. */
 }
 
 static struct answer do_drop(struct model *model, uint32_t function)

@@ -1,5 +1,6 @@
 /* A delivery is a message in hand. If it is fresh it waits for a worker at once; any other may have run before, here or
- * elsewhere, so the stored result and the ledger are asked first. While it is in hand, its ack wait is extended every
+ * elsewhere, so the stored result and the ledger are asked first, also if its time is over: how it ended before stays its
+ * end, though the result is gone by now. While it is in hand, its ack wait is extended every
  * third of it. Before a message that was not fresh is executed, its start is claimed in the ledger, so that a request
  * that takes instances down with it comes to an end. A message that finds no worker is held, not handed back: handing
  * back costs a delivery and a round trip. What happens after the execution is in settle.c.
@@ -26,7 +27,7 @@ struct node_place delivery_node(const struct core *core)
 /* In hand: it waits for a worker or occupies one. Only these use slots. */
 static bool in_hand(const struct delivery *delivery, enum delivery_state state)
 {
-    return state != DELIVERY_FREE && state <= DELIVERY_RUNNING && !delivery->walked;
+    return state != DELIVERY_FREE && state <= DELIVERY_RUNNING && !delivery->walked && !delivery->over;
 }
 
 _Static_assert(DELIVERY_RUNNING < DELIVERY_CHARGING, "in_hand() counts the states up to RUNNING");
@@ -178,12 +179,14 @@ static void delivery_admit(struct core *core, uint32_t index, uint32_t owner, co
     struct delivery *delivery = delivery_at(core, index);
     uint64_t budget = delivery_budget_ns(core, input->as.delivery.budget_ns);
     uint64_t age = link_age_ns(core, input->as.delivery.stored_ns);
+    bool fresh = message_fresh(core, function_at(core, owner), input);
     delivery->expires_ns = core->now_ns + (age < budget ? budget - age : 0);
+    delivery->over = age > budget;
     if (refusal != REASON_NONE) {
         delivery_given_up(core, index, END_FAILED, refusal, CAUSE_REFUSED);
-    } else if (age > budget) {
+    } else if (delivery->over && (fresh || MUTANT(EXPIRES_FIRST))) {
         delivery_expired(core, index, owner);
-    } else if (message_fresh(core, function_at(core, owner), input)) {
+    } else if (fresh) {
         delivery_wait(core, index);
         if (MUTANT(BUSY_HANDS_BACK) && function_at(core, delivery->function)->ready.count == 0) {
             delivery_hand_back(core, index, CAUSE_BUSY, 0); /* S5 */

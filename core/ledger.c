@@ -58,6 +58,8 @@ static void ledger_read(struct core *core, uint32_t index, const struct input *i
         delivery_ended(core, index, END_DEAD_LETTERED, cause_reason((enum cause)delivery->cause), &none);
     } else if (budget_starts_spent(core, delivery)) {
         delivery_given_up(core, index, END_DEAD_LETTERED, REASON_POISON, CAUSE_INSTANCE_LOST);
+    } else if (delivery->over) {
+        delivery_expired(core, index, delivery->function);
     } else if (suspect_waits(core, index)) {
         delivery_hand_back(core, index, CAUSE_APART, core->settings.publish_timeout_ns);
     } else {

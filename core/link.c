@@ -163,6 +163,11 @@ static void sweep_delivery(struct core *core, uint32_t index)
     if (delivery->row.state == DELIVERY_BURYING && MUTANT(LETTER_FORGOTTEN)) {
         return; /* L7 */
     }
+    if (delivery->row.state == DELIVERY_RUNNING && MUTANT(RUNS_FORGOTTEN)) {
+        worker_abandon(core, delivery->worker, index);
+        delivery_free(core, index); /* S1, if somebody else took it from the queue */
+        return;
+    }
     switch (delivery->row.state) {
     case DELIVERY_FREE:
         return;

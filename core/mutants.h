@@ -78,6 +78,7 @@
     X(83, SIZE_IGNORED, "S7", "lets calls in however many bytes are queued")                                           \
     X(84, DEAFNESS_UNSEEN, "L12", "never doubts that what must come unasked does")                                     \
     X(85, SUSPECTS_TOGETHER, "S28", "runs requests that were lost with instances beside each other")                   \
+    X(86, RUNS_FORGOTTEN, "S1", "gives up what runs when its connection is lost, and leaves it to the queue")          \
     X(88, ROOM_IGNORED, "S1", "lets calls in until the broker has no room for what comes back when it is killed")      \
     X(51, TICKS_IDLY, "L11", "wakes two hundred times a second though nothing is due")                                 \
     X(100, ADAPTER_STORES_NOTHING, "S5", "the adapter says that a result is stored before it is")                      \
@@ -87,13 +88,15 @@
     X(104, HINTS_ALONE, "L8", "the adapter learns of functions by hints alone")                                        \
     X(105, ANY_REPLICA, "S22", "the adapter reads results from any replica")                                           \
     X(111, LEASE_KEPT, "L9", "the adapter lets an instance that is stopped or cut off keep the lease")                 \
+    X(113, QUEUE_DROPS_EARLY, "S1", "the adapter lets the broker drop requests that may still wait")                   \
     X(110, EXTENDS_BY_ACK, "S1", "the adapter acks what it is to extend, and the result comes later")
 
 /* Others break what is promised only as a rule, or in rare constellations: no invariant of a fleet names them, and a
  * scenario of tests/sim/scenarios does. X(number, NAME, what it does) */
 #define MUTANTS_OF_SCENARIOS(X)                                                                                        \
     X(108, RECORDS_BY_NUMBER, "the adapter takes a revision for known that was given out again")                       \
-    X(112, REPLY_TO_BELIEVED, "the adapter sends answers wherever a message says")
+    X(112, REPLY_TO_BELIEVED, "the adapter sends answers wherever a message says")                                     \
+    X(114, EXPIRES_FIRST, "ends by its age what was dead-lettered, once that result is gone")
 
 enum mutant {
     MUTANT_NONE,

@@ -299,7 +299,7 @@ void delivery_fetched(struct core *core, uint32_t index, const struct input *inp
         delivery_settle(core, index, input);
     } else if (input->outcome == OUTCOME_UNKNOWN) {
         delivery_ask_later(core, index, core->settings.publish_timeout_ns);
-    } else if (checking && delivery->walked) {
+    } else if (checking && delivery->walked && !delivery->over) {
         if (MUTANT(WALK_REMOVES)) {
             delivery_ack(core, index); /* S5 */
         }

@@ -53,6 +53,7 @@ struct delivery {
     uint8_t cause;                           /* of the failure that is being charged, or that was last: enum cause */
     bool has_reply_to, needs_claim, visited; /* visited: it came to be looked at, not to be run */
     bool walked;                             /* nobody delivered it, the walk found it: walk.c */
+    bool over;                               /* its time was over when it came: it waits for no worker */
     struct causes causes;
     uint16_t stream;
     uint32_t function, worker, bucket_next, epoch, operation_epoch, attempts, starts;

@@ -75,7 +75,7 @@ static void check_function(struct core *core, uint32_t index)
     for (uint32_t at = 0; at < core->deliveries.rows; at++) {
         const struct delivery *delivery = delivery_at(core, at);
         if (delivery->row.state != DELIVERY_FREE && delivery->function == index) {
-            in_hand += delivery->row.state <= DELIVERY_RUNNING && !delivery->walked;
+            in_hand += delivery->row.state <= DELIVERY_RUNNING && !delivery->walked && !delivery->over;
             references++;
         }
     }

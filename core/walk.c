@@ -5,8 +5,8 @@
  *
  * So on each new connection whoever has the sweeper's lease reads what the queue holds by number, one message after the
  * other. One whose result is stored is removed, which is what its ack asked for, after its dead letter is there if it
- * needs one. One that is over its time, and that whoever has it must have ended by now, ends as expired. All others are
- * left alone, and looked at again in the next round, as long as there are any; the rounds become rarer.
+ * needs one. One that is over its time, and that whoever has it must have ended by now, ends as the ledger says that it
+ * did, or as expired. All others are left alone, and looked at again in the next round, as long as there are any; the rounds become rarer.
  *
  * What is found is a delivery without a token: it is never run, extended or handed back, takes no slot, and ends with
  * its connection, behind which its number may be another message's. */
@@ -108,7 +108,8 @@ static void walk_check(struct core *core, uint32_t function, const struct input 
     function_at(core, function)->references++;
     index_add_delivery(core, index);
     core->walk.delivery = index;
-    if (walk_over(core, input)) {
+    delivery->over = walk_over(core, input);
+    if (delivery->over && MUTANT(EXPIRES_FIRST)) {
         delivery_expired(core, index, function);
     } else {
         delivery_go(core, index, DELIVERY_CHECKING);

@@ -57,6 +57,17 @@ static uint64_t forgotten_ns(const struct world *world, uint64_t timeout_ns)
     return forgotten ? waits_ns + timeout_ns + settings->ack_wait_ns : 0;
 }
 
+/* What was stored while the broker's clock was ahead seems to come from the future; its time begins when that is over. */
+static uint64_t future_ns(const struct world *world)
+{
+    int64_t most = 0, wall = broker_wall(world);
+    for (uint64_t at = 0; (at = jet_walk(&world->jet, at + 1, world->jet.last_sequence)) != 0;) {
+        int64_t ahead = jet_message(&world->jet, at)->stored_wall_ns - wall;
+        most = ahead > most ? ahead : most;
+    }
+    return (uint64_t)most;
+}
+
 /* How long after the heal the last request may take, by the configuration. A request waits for room until its own
  * time is over; then it is ended when it is delivered next, which is when a delay or an ack wait is over, or an
  * instance that holds it lets it go. What runs then may use its timeout up. Before that the broker has a leader, and
@@ -87,8 +98,8 @@ uint64_t bounds_quiet_ns(struct world *world)
     budget_ns = settings->queue_ns_max > budget_ns ? settings->queue_ns_max : budget_ns; /* of a raw publisher */
     world->unserved = unserved;
     uint64_t turns_ns = served * (TURN_LATENCIES * world->choices.latency_ns + TURN_STALLS_NS);
-    return turns_ns + forgotten_ns(world, timeout_ns) + budgets * budget_ns + timeout_ns + backoff_ns +
-           settings->ack_wait_ns + settings->hold_ns_max + settings->silence_ns_max + settings->lease_ns +
+    return turns_ns + future_ns(world) + forgotten_ns(world, timeout_ns) + budgets * budget_ns + timeout_ns +
+           backoff_ns + settings->ack_wait_ns + settings->hold_ns_max + settings->silence_ns_max + settings->lease_ns +
            2 * settings->sweep_ns + (ELECTION_SECONDS + RECONNECT_SECONDS + VISIT_SECONDS * unserved) * SECOND;
 }
 

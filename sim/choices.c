@@ -114,6 +114,10 @@ static const struct habit habits[FAULT_COUNT] = {
     [FAULT_BOUNDED] = { false, 200000, 1000000 },
     [FAULT_POISON] = { false, 500, 20000 },
     [FAULT_BUILD_ROOM] = { false, 10000, 300000 },
+    [FAULT_NAKS_FORGED] = RARELY,
+    [FAULT_ACK_FORGED] = RARELY,
+    [FAULT_BROKER_STEP] = { true, 60 * SECOND, 1200 * SECOND },
+    [FAULT_AGE_CUT] = { true, 60 * SECOND, 1200 * SECOND }, /* each takes much, and excuses it */
 };
 
 static struct habit habit_of(enum sim_fault fault)
@@ -183,6 +187,15 @@ static void choose_broker(struct drawer *drawer, struct choices *choices)
     jet->profile = (uint8_t)pick(drawer, JET_2_9, JET_2_10);
 }
 
+/* In every third world the stream has an age limit: as the configuration wants it, longer than whatever ends a request
+ * (adapters/config/config_check.c); by default that is a fifth more. */
+static void choose_age(struct choices *choices, uint64_t seed)
+{
+    struct drawer drawer = { draw(seed, 1, PURPOSE_SWEEPER, 0), 0 };
+    uint64_t tenths = pick(&drawer, 12, 40);
+    choices->jet.age_max_ns = pick(&drawer, 0, 2) == 0 ? choices->settings.call_budget_ns_max / 10 * tenths : 0;
+}
+
 static void choose_faults(struct drawer *drawer, struct choices *choices)
 {
     uint64_t share = pick(drawer, 0, 6); /* of eight: how crowded with faults this world is */
@@ -213,6 +226,7 @@ void choices_draw(uint64_t seed, uint64_t steps, struct choices *ret_choices)
     choose_limits(&drawer, ret_choices);
     choose_settings(&drawer, ret_choices);
     choose_broker(&drawer, ret_choices);
+    choose_age(ret_choices, seed);
     choices_size(ret_choices, seed, steps);
     choose_faults(&drawer, ret_choices);
     ret_choices->latency_ns = pick_scale(&drawer, 20 * MICROSECOND, 8 * MILLISECOND);

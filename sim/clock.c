@@ -97,5 +97,5 @@ void clock_leap(struct world *world)
     for (uint32_t index = 0; index < world->choices.nodes; index++) {
         clock_jump_wall(world, index, -(int64_t)SECOND);
     }
-    world->broker_offset_ns -= (int64_t)SECOND;
+    broker_wall_set(world, -(int64_t)SECOND);
 }

@@ -85,6 +85,17 @@ static void arrived_request(struct world *world, const struct event *event)
     far_end_publish_answer(world, event, ack);
 }
 
+/* Its result may be gone by now, but as long as its dead letter is not stored, another end would be a second one. */
+static void judge_end_again(struct world *world, uint32_t request, const struct effect *effect)
+{
+    const struct stored *stored = &world->jet.stored[request];
+    bool owed = stored->count != 0 && jet_owes(&world->jet, request) && !world->jet.forgotten[request];
+    if (owed && jet_result(&world->jet, world->now, request) == NULL && effect->end != END_DEAD_LETTERED) {
+        world_wrong(world, "S1", "R%u ends as %s, and was dead-lettered before; its letter is not stored", request,
+                    end_name((enum end)effect->end));
+    }
+}
+
 static void arrived_result(struct world *world, const struct event *event)
 {
     const struct effect *effect = &event->effect;
@@ -105,6 +116,7 @@ static void arrived_result(struct world *world, const struct event *event)
         if (!create_only && jet_result(&world->jet, world->now, request) != NULL) {
             world_wrong(world, "S2", "a second result of R%u is stored over the first", request);
         }
+        judge_end_again(world, request, effect);
         ack.code = jet_store_result(&world->jet, world->now, request, &result, create_only);
         if (ack.code == 0) {
             world->report->ends[effect->end < END_COUNT ? effect->end : 0]++;

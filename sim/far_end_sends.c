@@ -1,5 +1,6 @@
 /* What the broker sends by itself: messages, ends of pulls, and nothing at all once it is killed. */
 #include "sim/planted.h"
+#include "sim/taken.h"
 #include "sim/world.h"
 
 #include <string.h>
@@ -67,6 +68,7 @@ static void arm(void *owner, uint64_t at_ns, enum jet_timer timer, uint32_t numb
 void far_end_hooks(struct world *world, struct jet_hooks *ret_hooks)
 {
     *ret_hooks = (struct jet_hooks){ .owner = world, .deliver = deliver, .ended = far_end_pull_ended, .arm = arm };
+    ret_hooks->taken = taken_note;
 }
 
 /* The adapters' notes by sequence; those that are given out again are of other messages then. */

@@ -208,13 +208,22 @@ static void strike_world(struct world *world, enum sim_fault fault, uint64_t ran
         return;
     case FAULT_DEAD_FULL:
         world->jet.full_until_ns[JET_DEAD] = full_until(world, random, "the dead-letter stream");
+        if ((draw_mix(random + 1) & 7) == 0) { /* Nobody looks after it, and results are gone before it has room. */
+            world->jet.full_until_ns[JET_DEAD] += world->choices.jet.retention_ns;
+        }
         return;
     case FAULT_CONSUMER_DELETE:
         story_event(world, "the consumer of f%u is deleted", function);
         jet_delete_consumer(&world->jet, function);
         return;
     case FAULT_BROKER_JUMP:
-        world->broker_offset_ns += jump(random) / 8;
+        broker_wall_set(world, jump(random) / 8);
+        return;
+    case FAULT_BROKER_STEP:
+        broker_wall_set(world, jump(random) * 10 - world->broker_offset_ns);
+        return;
+    case FAULT_AGE_CUT:
+        operator_cut_age(world, random);
         return;
     case FAULT_REDEPLOY:
         fault_redeploy(world, function);
@@ -237,6 +246,12 @@ static void strike_world(struct world *world, enum sim_fault fault, uint64_t ran
     case FAULT_BURST:
         burst(world, random);
         return;
+    case FAULT_NAKS_FORGED:
+        stranger_naks(world, random);
+        return;
+    case FAULT_ACK_FORGED:
+        stranger_acks(world, random);
+        return;
     default:
         return;
     }
@@ -250,6 +265,7 @@ void fault_event(struct world *world, const struct event *event)
     }
     world->fault_counter[fault]++;
     world->report->faults[fault]++;
+    world->disturbed_ns = world->now;
     uint64_t random = fault_draw(world, fault, PURPOSE_FAULT_HOW);
     uint32_t index = (uint32_t)draw_below(fault_draw(world, fault, PURPOSE_FAULT_WHO), world->choices.nodes);
     if (world->options.schedule != NULL) {

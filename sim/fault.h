@@ -30,6 +30,13 @@ void operator_remove(struct world *world, uint32_t number, uint64_t random);
 void operator_close(struct world *world, uint32_t number, uint64_t random);
 void operator_gone(struct world *world, uint32_t number);
 void operator_back(struct world *world, uint32_t number);
+void operator_cut_age(struct world *world, uint64_t random);
+void operator_mend_age(struct world *world); /* whoever does */
+
+/* -- stranger.c -- */
+void stranger_naks(struct world *world, uint64_t random);
+void stranger_acks(struct world *world, uint64_t random);
+void stranger_step(struct world *world, const struct event *event);
 
 /* -- heal.c -- */
 void fault_heal(struct world *world);

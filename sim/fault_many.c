@@ -88,10 +88,19 @@ void fault_many(struct world *world, enum sim_fault fault, uint64_t random)
 
 void fault_step(struct world *world, const struct event *event)
 {
-    struct node *node = &world->nodes[event->number];
     if (world->healed) {
         return;
     }
+    world->disturbed_ns = world->now;
+    if (event->how == FAULT_NAKS_FORGED) {
+        stranger_step(world, event);
+        return;
+    }
+    if (event->how == FAULT_AGE_CUT) {
+        operator_mend_age(world);
+        return;
+    }
+    struct node *node = &world->nodes[event->number];
     switch ((enum sim_fault)event->how) {
     case FAULT_ROLLING:
         fault_drain(world, event->number, event->random);

@@ -3,6 +3,7 @@
  * there, no blob is held. */
 #include "sim/bounds.h"
 #include "sim/sweeper.h"
+#include "sim/taken.h"
 
 /* Whether it is there at all. */
 static const char *node_away(const struct world *world, uint32_t index)
@@ -147,7 +148,7 @@ static void judge_requests(struct world *world)
     for (uint64_t sequence = 1; sequence <= world->jet.last_sequence; sequence++) {
         uint32_t request = jet_message(&world->jet, sequence)->content.request;
         const struct stored *stored = &world->jet.stored[request];
-        if (world->jet.forgotten[request]) {
+        if (world->jet.forgotten[request] || taken_for_good(world, request)) {
             continue;
         }
         if (is_stranded(world, sequence)) {
@@ -169,7 +170,8 @@ static void judge_requests(struct world *world)
             continue;
         }
         uint64_t queued = jet_find(&world->jet, request);
-        if (world->requests[request].accepted && stored->count == 0 && !is_stranded(world, queued)) {
+        bool excused = is_stranded(world, queued) || taken_for_good(world, request);
+        if (world->requests[request].accepted && stored->count == 0 && !excused) {
             world_wrong(world, "S1", "R%u was accepted and has no result", request);
         }
         if (cancelled != 0 && stored->count == cancelled && stored->end != END_CANCELLED) {

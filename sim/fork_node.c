@@ -150,7 +150,7 @@ static void clock_make(struct fork *fork)
     world->nodes[0].clocks.rate_ppm = 0;
     if (portrait->clock_known) {
         int64_t offset = portrait->clock_ns_min + (portrait->clock_ns_max - portrait->clock_ns_min) / 2;
-        world->broker_offset_ns += (int64_t)portrait->now_ns + offset - broker_wall(world);
+        broker_wall_set(world, (int64_t)portrait->now_ns + offset - broker_wall(world));
     }
 }
 

@@ -92,6 +92,7 @@ void fault_heal(struct world *world)
     memset(world->jet.full_until_ns, 0, sizeof world->jet.full_until_ns);
     story_event(world, "all heals");
     history_healed(world);
+    operator_mend_age(world);
     heal_functions(world);
     heal_nodes(world);
     world->ended_by_ns = world->now + bounds_quiet_ns(world);

@@ -5,6 +5,7 @@
  * of that row has. A call is numbered by its place among all calls. Times by callers are compared only in worlds whose
  * clocks run evenly; there, and everywhere, nothing is unseen: the history is exact. */
 #include "sim/history.h"
+#include "sim/taken.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -291,7 +292,7 @@ static void history_read_back(struct world *world)
         if (stored->dead) {
             history_line(world, "driver", "info", "readback", ",\"what\":\"dead\",\"id\":\"R%u\"", request);
         }
-        if (world->jet.forgotten[request]) {
+        if (world->jet.forgotten[request] || (taken_for_good(world, request) && jet_owes(&world->jet, request))) {
             history_line(world, "driver", "info", "readback", ",\"what\":\"forgotten\",\"id\":\"R%u\"", request);
         }
         if (jet_find(&world->jet, request) != 0) {

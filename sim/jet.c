@@ -94,7 +94,10 @@ static bool jet_knows(const struct jet *jet, uint64_t now_ns, uint32_t request)
 {
     uint64_t sequence = jet->known_sequence[request];
     bool gone = JET_BUG(jet, 5) && sequence != 0 && jet->messages[sequence - 1].state == MESSAGE_GONE;
-    return sequence != 0 && !gone && now_ns - jet->known_ns[request] < jet->settings.dedup_ns;
+    /* No longer than messages live (script 68-max-age). */
+    uint64_t age = jet->settings.age_max_ns, window = jet->settings.dedup_ns;
+    window = age != 0 && age < window ? age : window;
+    return sequence != 0 && !gone && now_ns - jet->known_ns[request] < window;
 }
 
 /* With headers and all; from 200 bytes to 4 KiB, by what the message is. */
@@ -142,6 +145,7 @@ struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, co
         jet->known_ns[request] = now_ns;
         jet->known_sequence[request] = message->sequence;
     }
+    jet_age_stored(jet, now_ns);
     jet_list_append(jet, &jet_consumer_of(jet, message)->fresh, message);
     jet_serve(jet, now_ns, jet_consumer_of(jet, message));
     return (struct jet_ack){ 0, false, message->sequence };
@@ -211,6 +215,12 @@ void jet_pull(struct jet *jet, uint64_t now_ns, const struct pull *pull)
 
 void jet_due(struct jet *jet, uint64_t now_ns, enum jet_timer timer, uint32_t number, uint32_t stamp)
 {
+    if (timer == JET_TIMER_AGE) {
+        if (jet->age_armed && jet->age_stamp == stamp) {
+            jet_age_check(jet, now_ns);
+        }
+        return;
+    }
     if (timer == JET_TIMER_PULL) {
         struct pull *pull = &jet->pulls[number - 1];
         if (pull->used && pull->stamp == stamp) {

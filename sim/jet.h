@@ -126,6 +126,7 @@ struct jet_settings {
     uint64_t sync_ns;      /* between two syncs of a file; 0: with each message */
     uint32_t messages_max; /* discard new */
     uint64_t bytes_max;    /* the same; 0: no bound */
+    uint64_t age_max_ns;   /* of a message in the request stream; 0: no bound */
     uint32_t ack_pending_max;
     uint32_t requests_max, history_max; /* room: ids, and messages ever stored */
     uint32_t functions;
@@ -136,10 +137,13 @@ struct jet_settings {
 };
 
 /* What became of a request: the stream never had it; it waits there, or runs; it has a result; a power loss excuses it;
- * none of these, which must never be. */
-enum book { BOOK_NONE, BOOK_OPEN, BOOK_ENDED, BOOK_EXCUSED, BOOK_LOST, BOOK_COUNT };
+ * somebody else took it out of the stream; none of these, which must never be. */
+enum book { BOOK_NONE, BOOK_OPEN, BOOK_ENDED, BOOK_EXCUSED, BOOK_TAKEN, BOOK_LOST, BOOK_COUNT };
 
-enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL };
+/* Who takes messages out of the stream that Stead has not settled. */
+enum jet_taker { TAKER_STRANGER, TAKER_AGE };
+
+enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL, JET_TIMER_AGE };
 
 /* Where real servers do one thing now and another then, so may the model: X(NAME, when, what no is, what yes is). Each
  * is a draw of the seed unless a hook decides. `stead sim conform` tries both and counts which was seen for real. */
@@ -172,6 +176,8 @@ struct jet_hooks {
     void (*arm)(void *owner, uint64_t at_ns, enum jet_timer timer, uint32_t number, uint32_t stamp);
     bool (*choose)(void *owner, enum jet_choice choice);
     void (*spread)(void *owner, uint64_t by_ns);
+    /* The last message of a request that is not settled is about to go; NULL: nobody wants to know. */
+    void (*taken)(void *owner, const struct message *message, enum jet_taker taker);
 };
 
 struct jet_ack {
@@ -194,6 +200,7 @@ struct jet {
     uint64_t *known_sequence;
     uint32_t *latest;                 /* by request: sequence of its youngest message, whatever became of it; 0 none */
     bool *forgotten;                  /* by request: a power loss took something of it */
+    uint8_t *taken;                   /* by request: who took its last message, a bit for each enum jet_taker */
     uint16_t *queued;                 /* by request: messages of it in the stream */
     uint8_t *book;                    /* by request: enum book */
     uint32_t books[BOOK_COUNT], lost; /* how many requests; the last that was lost */
@@ -205,6 +212,9 @@ struct jet {
     uint64_t full_until_ns[JET_STREAM_COUNT]; /* discard new: nothing more goes in */
     uint64_t bytes_live;
     uint32_t messages_live, pull_free, redeliveries, resurrected;
+    int64_t wall_ahead_ns; /* the server's wall clock less the time of the calls: it may be set */
+    uint32_t age_stamp;    /* of the one timer that looks for old messages */
+    bool age_armed;
     bool ids_stale; /* after a kill, until the next publish with an id */
 };
 
@@ -212,6 +222,7 @@ bool jet_init(struct jet *jet, const struct jet_settings *settings, const struct
 void jet_free(struct jet *jet);
 /* Whether the books are what counting gives. Slow. */
 bool jet_books_right(const struct jet *jet);
+bool jet_owes(const struct jet *jet, uint32_t request); /* a result or a dead letter of it is still to come */
 
 /* -- the request stream -- */
 enum { CONTENT_BYTES_MIN = 200, CONTENT_BYTES_SPREAD = 3896, CONTENT_BYTES_MEAN = 200 + 3896 / 2 };
@@ -219,6 +230,8 @@ uint64_t content_bytes(const struct content *content);
 struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, const struct content *content);
 const struct message *jet_message(const struct jet *jet, uint64_t sequence); /* NULL if there never was one */
 void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence);
+/* The same, by a client that is not ours. */
+void jet_acknowledge_forged(struct jet *jet, uint64_t now_ns, uint64_t sequence);
 void jet_progress(struct jet *jet, uint64_t now_ns, uint64_t sequence);
 void jet_hand_back(struct jet *jet, uint64_t now_ns, uint64_t sequence, uint64_t delay_ns);
 /* STREAM.MSG.DELETE: false if there is no such message (any more). */
@@ -228,6 +241,9 @@ uint64_t jet_find(const struct jet *jet, uint32_t request);
 
 /* The first message that is in the stream from there on, up to `last`, by number; 0: none. */
 uint64_t jet_walk(const struct jet *jet, uint64_t from, uint64_t last);
+
+/* An operator changes the stream's max_age; 0: none. What is older goes at once. */
+void jet_set_age(struct jet *jet, uint64_t now_ns, uint64_t age_max_ns);
 
 /* -- consumers and pulls -- */
 /* Creates it if it is absent; returns the last sequence of the stream, taken when the consumer exists. */

@@ -1,5 +1,5 @@
 /* Books that are kept at every change, so that at every step nothing may be lost: a request that the stream ever stored
- * waits in the stream, or has a result, or a power loss took something of it. A message is entered where it comes and
+ * waits in the stream, or has a result, or a power loss took something of it, or somebody else took it out. A message is entered where it comes and
  * where it goes, a request where its result is stored or something of it is forgotten. jet_books_right() counts it all
  * anew, and the lists of the consumers too. */
 #include "sim/jet_list.h"
@@ -12,7 +12,28 @@ static enum book book_of(const struct jet *jet, uint32_t request)
     if (jet->stored[request].count != 0) {
         return BOOK_ENDED;
     }
-    return jet->queued[request] != 0 ? BOOK_OPEN : jet->latest[request] != 0 ? BOOK_LOST : BOOK_NONE;
+    if (jet->queued[request] != 0) {
+        return BOOK_OPEN;
+    }
+    return jet->taken[request] != 0 ? BOOK_TAKEN : jet->latest[request] != 0 ? BOOK_LOST : BOOK_NONE;
+}
+
+bool jet_owes(const struct jet *jet, uint32_t request)
+{
+    const struct stored *stored = &jet->stored[request];
+    return stored->count == 0 || (stored->end == END_DEAD_LETTERED && !stored->dead);
+}
+
+void jet_take(struct jet *jet, const struct message *message, enum jet_taker taker)
+{
+    uint32_t request = message->content.request;
+    if (jet->queued[request] != 1 || !jet_owes(jet, request)) {
+        return; /* Another message of it is there, or nobody needs one. */
+    }
+    jet->taken[request] |= (uint8_t)(1u << taker);
+    if (jet->hooks.taken != NULL) {
+        jet->hooks.taken(jet->hooks.owner, message, taker);
+    }
 }
 
 void jet_book(struct jet *jet, uint32_t request, int messages)

@@ -25,6 +25,11 @@ void jet_fall_due(struct jet *jet, uint64_t now_ns, struct message *message);
 struct jet_consumer *jet_consumer_of(struct jet *jet, const struct message *message);
 /* So many messages of a request more are in the stream (-1: one less), or something else became of it. */
 void jet_book(struct jet *jet, uint32_t request, int messages);
+/* jet_books.c: a message that is about to go, whoever settles it. */
+void jet_take(struct jet *jet, const struct message *message, enum jet_taker taker);
+/* jet_age.c: a message was stored; time to look for old ones. */
+void jet_age_stored(struct jet *jet, uint64_t now_ns);
+void jet_age_check(struct jet *jet, uint64_t now_ns);
 void jet_forget_ids(struct jet *jet); /* those without a message */
 /* jet.c */
 void jet_serve(struct jet *jet, uint64_t now_ns, struct jet_consumer *consumer);

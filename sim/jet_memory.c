@@ -17,12 +17,13 @@ bool jet_init(struct jet *jet, const struct jet_settings *settings, const struct
     jet->known_sequence = calloc(settings->requests_max, sizeof(*jet->known_sequence));
     jet->latest = calloc(settings->requests_max, sizeof(*jet->latest));
     jet->forgotten = calloc(settings->requests_max, sizeof(*jet->forgotten));
+    jet->taken = calloc(settings->requests_max, sizeof(*jet->taken));
     jet->queued = calloc(settings->requests_max, sizeof(*jet->queued));
     jet->book = calloc(settings->requests_max, sizeof(*jet->book));
     jet->books[BOOK_NONE] = settings->requests_max;
     if (jet->messages == NULL || jet->pulls == NULL || jet->stored == NULL || jet->ledger == NULL ||
         jet->known_ns == NULL || jet->known_sequence == NULL || jet->latest == NULL || jet->forgotten == NULL ||
-        jet->queued == NULL || jet->book == NULL) {
+        jet->taken == NULL || jet->queued == NULL || jet->book == NULL) {
         jet_free(jet);
         return false;
     }
@@ -43,6 +44,7 @@ void jet_free(struct jet *jet)
     free(jet->known_sequence);
     free(jet->latest);
     free(jet->forgotten);
+    free(jet->taken);
     free(jet->queued);
     free(jet->book);
     memset(jet, 0, sizeof(*jet));

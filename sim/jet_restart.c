@@ -187,9 +187,7 @@ static void make_room(struct jet *jet, uint64_t now_ns)
             return;
         }
         uint32_t request = message->content.request;
-        const struct stored *stored = &jet->stored[request];
-        bool owed = stored->count == 0 || (stored->end == END_DEAD_LETTERED && !stored->dead);
-        bool unsettled = message->state != MESSAGE_GONE && owed;
+        bool unsettled = message->state != MESSAGE_GONE && jet_owes(jet, request);
         jet->forgotten[request] = jet->forgotten[request] || unsettled;
         jet->dropped += unsettled;
         jet->dropped_of_ours += ours && unsettled;
@@ -240,6 +238,7 @@ static void restart(struct jet *jet, uint64_t now_ns, bool gently)
         message_restart(jet, &jet->messages[sequence - 1], now_ns, gently);
     }
     make_room(jet, now_ns);
+    jet_age_check(jet, now_ns);
     jet->ids_stale = !JET_BUG(jet, 8);
     if (jet->ids_stale && jet->settings.profile != JET_2_9) {
         jet_forget_ids(jet); /* 2.15.2 reads them at once */

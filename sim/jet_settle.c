@@ -71,27 +71,52 @@ bool jet_remove(struct jet *jet, uint64_t now_ns, uint64_t sequence)
 /* Tokens are not fenced: an ack of any earlier delivery, on any connection, removes the message; also while it
  * waits in the redelivery queue. For a message that this consumer has not delivered (it was made anew, or forgot),
  * servers differ; either may happen. */
-void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
+static bool ack_removes(struct jet *jet, const struct message *message)
 {
-    struct message *message = message_at(jet, sequence);
-    if (message == NULL || message->state == MESSAGE_GONE) {
-        if (message != NULL && message->ghost != GHOST_NONE && jet_consumer_of(jet, message)->exists) {
-            jet_ghost_leaves(jet, message);
-            jet_serve(jet, now_ns, jet_consumer_of(jet, message));
-        }
-        return;
+    if (message == NULL) {
+        return false;
     }
     struct jet_consumer *consumer = jet_consumer_of(jet, message);
     if (!consumer->exists || (JET_BUG(jet, 2) && message->state == MESSAGE_DUE)) {
-        return; /* nobody is there */
+        return false; /* nobody is there */
     }
-    bool drawn = (draw(jet->settings.seed, sequence, PURPOSE_STRAY_ACK, message->stamp) & 1) == 0;
+    bool drawn = (draw(jet->settings.seed, message->sequence, PURPOSE_STRAY_ACK, message->stamp) & 1) == 0;
     bool fresh = message->state == MESSAGE_NEW && !message->redone;
     bool stray = fresh || message->state == MESSAGE_LEFT || message->state == MESSAGE_HIDDEN;
-    if (stray && !jet_choose(jet, JET_STRAY_ACK, drawn)) {
-        return;
+    return !stray || jet_choose(jet, JET_STRAY_ACK, drawn);
+}
+
+/* What is gone and still waited for is waited for no longer. */
+static void ghost_acknowledged(struct jet *jet, uint64_t now_ns, struct message *message)
+{
+    struct jet_consumer *consumer = jet_consumer_of(jet, message);
+    if (message->ghost != GHOST_NONE && consumer->exists) {
+        jet_ghost_leaves(jet, message);
+        jet_serve(jet, now_ns, consumer);
     }
-    message_remove(jet, now_ns, message);
+}
+
+static void acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence, bool forged)
+{
+    struct message *message = message_at(jet, sequence);
+    if (message != NULL && message->state == MESSAGE_GONE) {
+        ghost_acknowledged(jet, now_ns, message);
+    } else if (ack_removes(jet, message)) {
+        if (forged) {
+            jet_take(jet, message, TAKER_STRANGER);
+        }
+        message_remove(jet, now_ns, message);
+    }
+}
+
+void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
+{
+    acknowledge(jet, now_ns, sequence, false);
+}
+
+void jet_acknowledge_forged(struct jet *jet, uint64_t now_ns, uint64_t sequence)
+{
+    acknowledge(jet, now_ns, sequence, true);
 }
 
 /* Restarts the whole ack wait, also on the token of an older delivery. */

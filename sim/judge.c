@@ -2,6 +2,7 @@
  * (the broker's memory, the processes), so it needs no trust in what a core says about itself. */
 #include "sim/judge_cause.h"
 #include "sim/sweeper.h"
+#include "sim/taken.h"
 
 #include "core/retry.h"
 
@@ -380,6 +381,7 @@ void judge_effect(struct world *world, uint32_t index, const struct effect *effe
         if (effect->blob.slot == 0) {
             world_violation(world, "B1", "%c drops no blob", letter(index));
         }
+        taken_judge_drop(world, index, effect);
         return;
     default:
         judge_verdict(world, index, effect);

@@ -33,6 +33,14 @@ static void blame(struct node *node, const struct content *message, enum cause c
     }
 }
 
+static void succeed(struct node *node, const struct content *message)
+{
+    struct slot *slot = judge_slot_of(node, message);
+    if (slot != NULL) {
+        slot->succeeded = true;
+    }
+}
+
 static void suffer(struct node *node, const struct running *running, enum cause cause)
 {
     if (running->used && running->started) {
@@ -59,6 +67,9 @@ void judge_cause_input(struct world *world, uint32_t index, const struct input *
         return;
     }
     switch ((enum input_kind)input->kind) {
+    case INPUT_WORKER_RESULT:
+        succeed(node, &node->slots[input->blob.slot].content);
+        return;
     case INPUT_WORKER_ERROR:
         blame(node, &node->slots[input->blob.slot].content, of_class[input->as.worker.class]);
         return;

@@ -34,7 +34,7 @@ enum event_kind {
     EVENT_ARRIVAL,
     EVENT_CANCEL,  /* number: call */
     EVENT_FAULT,   /* how: enum sim_fault */
-    EVENT_STEP,    /* of a fault in several steps. how: enum sim_fault; number: node; random */
+    EVENT_STEP,    /* of a fault in several steps. how: enum sim_fault; number: node, or a message; random */
     EVENT_ELECTED, /* number: enum group */
     EVENT_STOPPED,
     EVENT_HINT,          /* `node` hears that records have changed */

@@ -85,3 +85,27 @@ void operator_back(struct world *world, uint32_t number)
         records_changed(world, number);
     }
 }
+
+/* An instance that connects puts it back: it made the stream, and finds it changed. If none does, the operator does. */
+void operator_cut_age(struct world *world, uint64_t random)
+{
+    if (world->broker_up_ns > world->now || cluster_asked(world, GROUP_REQUESTS) != CLUSTER_SERVES) {
+        return;
+    }
+    uint64_t age_ns = 100 * MILLISECOND + draw_below(draw_mix(random), world->choices.settings.call_budget_ns_max / 2);
+    story_event(world, "the queue's max age is cut to %llu ms", (unsigned long long)(age_ns / MILLISECOND));
+    world->age_cut = true;
+    jet_set_age(&world->jet, world->now, age_ns);
+    struct event *event = world_post(world, world->now + draw_below(draw_mix(random + 1), 60 * SECOND), EVENT_STEP);
+    event->how = (uint8_t)FAULT_AGE_CUT;
+    event->number = 0;
+}
+
+void operator_mend_age(struct world *world)
+{
+    if (world->age_cut) {
+        story_event(world, "the queue's max age is as it was");
+        world->age_cut = false;
+        jet_set_age(&world->jet, world->now, world->choices.jet.age_max_ns);
+    }
+}

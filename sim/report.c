@@ -1,4 +1,5 @@
 /* What a run comes to, in numbers. */
+#include "sim/taken.h"
 #include "sim/world.h"
 
 void report_fill(struct world *world)
@@ -30,7 +31,11 @@ void report_fill(struct world *world)
     }
     for (uint32_t request = 0; request < world->requests_count; request++) {
         report->forgotten += world->jet.forgotten[request];
+        bool taken = taken_for_good(world, request), ended = !jet_owes(&world->jet, request);
+        report->taken_lost += taken && !ended;
+        report->seen[SEEN_TAKEN_ENDED] += taken && ended;
     }
+    report->seen[SEEN_TAKEN_LOST] = report->taken_lost;
     report->seen[SEEN_FORGOTTEN] = report->forgotten;
     report->seen[SEEN_NO_ROOM] = world->jet.dropped;
 }

@@ -5,6 +5,7 @@
  * missing is the violation. */
 #include "sim/bounds.h"
 #include "sim/fork.h"
+#include "sim/planted.h"
 #include "sim/sweeper.h"
 
 #include <stdlib.h>
@@ -48,6 +49,9 @@ static bool world_make(struct world *world)
         choices_draw(world->options.seed, world->steps_target, choices);
     }
     fork_choices(world);
+    if (WORLD_MUTANT(world, QUEUE_DROPS_EARLY)) {
+        choices->jet.age_max_ns = choices->settings.call_budget_ns_max / 2;
+    }
     world->requests_max = choices->jet.requests_max;
     world->calls_max = choices->jet.requests_max * 2;
     world->requests = malloc(world->requests_max * sizeof(*world->requests)); /* these two are cleared row by row */
@@ -81,6 +85,7 @@ static void world_free(struct world *world)
 
 static void world_begin(struct world *world)
 {
+    broker_wall_set(world, 0);
     records_begin(world);
     cluster_begin(world);
     history_begin(world);

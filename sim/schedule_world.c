@@ -51,6 +51,7 @@ static const struct world_number numbers[] = {
     NUMBER(jet.retention_ns, 0, 0, 10 * DAY),
     NUMBER(jet.messages_max, 100000, 1, 10000000),
     NUMBER(jet.bytes_max, 0, 0, UINT64_C(1) << 40),
+    NUMBER(jet.age_max_ns, 0, 0, DAY),
     NUMBER(jet.ack_pending_max, 1000, 1, 1000000),
     NUMBER(jet.replicas, 1, 1, 3),
     NUMBER(jet.sync_ns, 0, 0, DAY),

@@ -117,7 +117,11 @@ enum { SIM_STEPS_DEFAULT = 20000 };
     X(BOUNDED, "function with bounds at the door")                                                                     \
     X(POISON, "request that takes down each instance that runs it")                                                    \
     X(BROKER_END, "broker ended by SIGTERM and restarted")                                                             \
-    X(BUILD_ROOM, "build failed on one instance for want of room")
+    X(BUILD_ROOM, "build failed on one instance for want of room")                                                     \
+    X(NAKS_FORGED, "deliveries refused by a stranger")                                                                 \
+    X(ACK_FORGED, "delivery acknowledged by a stranger")                                                               \
+    X(BROKER_STEP, "wall clock of the broker wrong by up to ten minutes")                                              \
+    X(AGE_CUT, "max age of the queue cut by hand for a while")
 
 enum sim_fault {
 #define X(name, text) FAULT_##name,
@@ -190,6 +194,7 @@ struct sim_report {
     uint64_t visits, lease_holders; /* pulls of the sweeper; how often the lease changed hands */
     uint64_t
         forgotten; /* requests of which a power loss took something, and which the last judgement therefore excused */
+    uint64_t taken_lost; /* requests that somebody else took from the queue, and that therefore never ended: excused */
     uint64_t left_out, stranded; /* instances that were never healed; requests that no healed one may run */
     uint64_t turns; /* messages that went out while all instances were equally free, in worlds without faults */
 };

@@ -10,6 +10,11 @@
 static const char *const seen_names[] = { SOMETIMES(X) };
 #undef X
 
+const char *sometimes_name(enum sometimes situation)
+{
+    return situation < SEEN_COUNT ? seen_names[situation] : "?";
+}
+
 /* Reasons that no core tells a caller: doors and deploys do, or they stand in records only. */
 static bool reason_is_told(enum reason reason)
 {

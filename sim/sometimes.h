@@ -30,7 +30,12 @@
     X(DEAF_TO_ANSWERS, "a connection was renewed since no answers came")                                               \
     X(DEAF_TO_HINTS, "a connection was renewed since no hints of changes came")                                        \
     X(SUSPECTS_TOGETHER, "requests that were lost with instances ran beside each other")                               \
-    X(SUSPECT_APART, "such a request was handed back, not to run beside another")
+    X(SUSPECT_APART, "such a request was handed back, not to run beside another")                                      \
+    X(TAKEN, "somebody else took a request from the queue that had not ended")                                         \
+    X(AGED, "the queue's age limit removed a request that had not ended")                                              \
+    X(AGED_UNATTENDED, "the same, and nobody could have ended it sooner")                                              \
+    X(TAKEN_ENDED, "such a request ended all the same")                                                                \
+    X(TAKEN_LOST, "such a request was lost with the instance that had it, or with nobody having it")
 
 enum sometimes {
 #define X(name, what) SEEN_##name,
@@ -54,6 +59,7 @@ struct sometimes_list {
 struct swarm_report;
 struct world;
 
+const char *sometimes_name(enum sometimes situation); /* "ACK_LOST"; never NULL */
 void sometimes_list(const struct swarm_report *report, struct sometimes_list *ret_list);
 
 /* -- while a world runs -- */

@@ -226,6 +226,7 @@ void wire_told(struct world *world, const struct event *event)
         node_step(world, event->node, &input, NULL);
         return;
     }
+    operator_mend_age(world);
     input.epoch = ++link->epoch;
     link->told_up = true;
     node_step(world, event->node, &input, NULL);

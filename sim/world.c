@@ -27,6 +27,7 @@ bool world_draws_strike(struct world *world, enum sim_fault fault, uint64_t enti
         strikes = follow_strikes(world, fault, entity, strikes);
     }
     world->report->faults[fault] += strikes;
+    world->disturbed_ns = strikes ? world->now : world->disturbed_ns;
     return strikes;
 }
 
@@ -166,6 +167,12 @@ bool served_elsewhere(const struct world *world, uint32_t node, uint32_t functio
 int64_t broker_wall(const struct world *world)
 {
     return (int64_t)(EPOCH_WALL_SECONDS * SECOND + world->now) + world->broker_offset_ns;
+}
+
+void broker_wall_set(struct world *world, int64_t by_ns)
+{
+    world->broker_offset_ns += by_ns;
+    world->jet.wall_ahead_ns = broker_wall(world) - (int64_t)world->now;
 }
 
 #define X(name, text) #name,

@@ -54,6 +54,7 @@ struct slot {
     uint8_t charges;        /* failures so far */
     uint32_t attempts;      /* as the last charge said; 0: none was charged here */
     uint32_t lost;          /* of a message: how often it was lost with an instance, as the core was told */
+    bool succeeded;         /* of a message: a run of it gave its result here, as the core heard */
     bool executed, visited; /* visited: nobody takes it here, it came to be looked at */
     uint16_t faults;        /* of a message: what happened to it while it ran, a bit for each cause */
     uint32_t next_free;
@@ -228,7 +229,9 @@ struct world {
     struct jet jet;
     struct cluster cluster;
     struct records records;
-    bool unanswered; /* what arrives now is done, and its answer is lost */
+    bool age_cut;          /* the queue has another age limit than it should */
+    uint64_t disturbed_ns; /* when something went wrong last */
+    bool unanswered;       /* what arrives now is done, and its answer is lost */
     uint64_t now, steps, steps_target, at_once, books_judged;
     bool healed, quiet; /* quiet: it came to the last judgement */
     bool memory_short;
@@ -301,6 +304,7 @@ uint32_t function_of_key(const struct world *world, struct key key); /* FUNCTION
 struct key version_key(uint32_t function, uint32_t version);
 bool served_elsewhere(const struct world *world, uint32_t node, uint32_t function); /* and not on this node */
 int64_t broker_wall(const struct world *world);
+void broker_wall_set(struct world *world, int64_t by_ns); /* forward or back */
 
 /* -- node.c: a core and its surroundings -- */
 bool node_boot(struct world *world, uint32_t index);

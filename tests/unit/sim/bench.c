@@ -81,7 +81,7 @@ void advance(struct bench *bench, uint64_t ms)
 struct jet_ack publish(struct bench *bench, uint32_t request)
 {
     struct content content = { .request = request, .has_id = true };
-    return jet_publish(&bench->jet, bench->now, 0, &content);
+    return jet_publish(&bench->jet, bench->now, (int64_t)bench->now, &content);
 }
 
 void pull(struct bench *bench, uint64_t name, uint32_t batch, uint64_t expires_ms)

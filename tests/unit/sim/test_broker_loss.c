@@ -132,9 +132,39 @@ static void full_streams_refuse_what_is_new_rule_17(void **state)
     jet_free(&bench->jet);
 }
 
+/* Its books say who took a request that had not ended; what has ended, or is there once more, nobody misses. */
+static void a_stranger_takes_what_he_acks(void **state)
+{
+    (void)state;
+    struct bench *bench = bench_new(100, 100, JET_2_10);
+    struct stored result = { .payload = 11 };
+    publish(bench, 1);
+    publish(bench, 2);
+    publish(bench, 3);
+    advance(bench, 3000);
+    publish(bench, 3); /* its id was forgotten meanwhile */
+    pull(bench, 1, 9, 10000);
+    assert_int_equal(jet_store_result(&bench->jet, bench->now, 2, &result, true), 0);
+    for (uint64_t sequence = 1; sequence <= 3; sequence++) {
+        jet_acknowledge_forged(&bench->jet, bench->now, sequence);
+    }
+    assert_int_equal(bench->jet.messages_live, 1);
+    assert_int_equal(bench->jet.taken[1], 1 << TAKER_STRANGER);
+    assert_int_equal(bench->jet.taken[2], 0);
+    assert_int_equal(bench->jet.taken[3], 0);
+    assert_int_equal(bench->jet.book[1], BOOK_TAKEN);
+    assert_int_equal(bench->jet.book[2], BOOK_ENDED);
+    assert_int_equal(bench->jet.book[3], BOOK_OPEN);
+    assert_true(jet_books_right(&bench->jet));
+    assert_int_equal(jet_store_result(&bench->jet, bench->now, 1, &result, true), 0);
+    assert_int_equal(bench->jet.book[1], BOOK_ENDED);
+    jet_free(&bench->jet);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_stranger_takes_what_he_acks),
         cmocka_unit_test(the_tail_behind_the_last_sync_is_lost),
         cmocka_unit_test(an_ack_of_before_the_loss_removes_a_stranger),
         cmocka_unit_test(a_gentle_end_forgets_no_delivery),
