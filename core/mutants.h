@@ -64,7 +64,7 @@
     X(57, SWEEPS_NOTHING, "L7", "has the sweeper's lease and looks at no queue")                                       \
     X(58, WALKS_NEVER, "L7", "never looks for what no consumer gives anybody")                                         \
     X(59, WALK_REMOVES, "S5", "removes what it finds in the queue though no result is stored")                         \
-    X(60, SILENCE_ENDURED, "L1", "waits for ever on a connection that gives no answers any more")                      \
+    X(60, SILENCE_ENDURED, "L7", "waits for ever on a connection that gives no answers any more")                      \
     X(70, CLOCK_BELIEVED, "S19", "believes a clock that is before or after all time")                                  \
     X(71, RETRIES_AT_ONCE, "S4", "waits for nothing before a retry")                                                   \
     X(72, ERROR_OF_ANOTHER, "S21", "buries a request with the error of another")                                       \
