@@ -91,6 +91,7 @@ void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
     if (stray && !jet_choose(jet, JET_STRAY_ACK, drawn)) {
         return;
     }
+    jet_give_acked(jet, message);
     message_remove(jet, now_ns, message);
 }
 
