@@ -155,6 +155,8 @@ enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL, JET_TIMER_AGE };
     X(HAUNTED, "a server is killed, and a message is gone", "its consumer knows", "it waits for the ack")              \
     X(REDONE, "on 2.9 a redelivery falls to the pull of a connection that is gone", "it waits for the next pull",      \
       "the youngest delivery is repeated as if it were the first")                                                     \
+    X(ACKED_AGAIN, "a consumer of 2.9 stalls before a message that it is to repeat, and that is acked", "it is gone",  \
+      "in a cluster it is given first")                                                                                \
     X(BEHIND, "on 2.15 a redelivery falls to the pull of a connection that is gone", "it is the next one",             \
       "it goes behind the others")                                                                                     \
     X(DELIVERY_FORGOTTEN, "a kill within 100 ms of a delivery", "it counts", "it is counted again")

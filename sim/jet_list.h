@@ -13,6 +13,8 @@ void jet_list_remove(struct jet *jet, struct jet_list *list, struct message *mes
 bool jet_goes_astray(struct jet *jet, uint64_t now_ns, struct jet_consumer *consumer);
 struct message *jet_redo(struct jet *jet, struct jet_consumer *consumer);
 void jet_renew(struct jet *jet, struct message *message); /* to be given as new, though it is pending */
+/* An acked message is about to go: whether it is given once more. */
+void jet_give_acked(struct jet *jet, struct message *message);
 /* Another message fell due: what was put behind at this moment stays behind. */
 void jet_keep_behind(struct jet *jet, uint64_t now_ns, struct jet_consumer *consumer);
 /* jet_ghost.c: a message that is gone, and its consumer may wait for the ack. */

@@ -3,7 +3,7 @@
 #include "core/draw.h"
 #include "sim/jet_list.h"
 
-enum { PURPOSE_REDONE = DRAW_USER + 52, PURPOSE_BEHIND };
+enum { PURPOSE_REDONE = DRAW_USER + 52, PURPOSE_BEHIND, PURPOSE_ACKED_AGAIN = DRAW_USER + 56 };
 
 void jet_renew(struct jet *jet, struct message *message)
 {
@@ -49,6 +49,27 @@ uint32_t jet_fresh(const struct jet *jet, uint32_t function)
         count += jet->messages[at - 1].redone;
     }
     return count;
+}
+
+/* A consumer that stepped back to a message and stalls there goes on as soon as it is acked. In a cluster of 2.9.10 the
+ * stream lets go of the message later than the consumer, which gives it once more (script 68-acked-again). */
+void jet_give_acked(struct jet *jet, struct message *message)
+{
+    struct jet_consumer *consumer = jet_consumer_of(jet, message);
+    bool stalls = message->redone && message->state == MESSAGE_NEW && consumer->pulls.head != 0;
+    uint64_t drawn = draw(jet->settings.seed, message->sequence, PURPOSE_ACKED_AGAIN, message->stamp) & 1;
+    bool cluster = jet->settings.replicas > 1;
+    if (!stalls || jet->settings.profile != JET_2_9 || !jet_choose(jet, JET_ACKED_AGAIN, cluster && drawn != 0)) {
+        return;
+    }
+    struct pull *pull = jet_pull_take(jet, consumer);
+    message->delivered = 1;
+    jet->hooks.deliver(jet->hooks.owner, pull, message);
+    if (--pull->remaining > 0) {
+        jet_pull_append(jet, consumer, pull);
+    } else {
+        jet_pull_release(jet, pull);
+    }
 }
 
 static void put_behind(struct jet *jet, struct jet_consumer *consumer, struct message *message)

@@ -105,6 +105,7 @@ static void acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence, boo
         if (forged) {
             jet_take(jet, message, TAKER_STRANGER);
         }
+        jet_give_acked(jet, message);
         message_remove(jet, now_ns, message);
     }
 }
