@@ -1,8 +1,8 @@
-/* What a stranger acks, or what the queue's age limit removes, is gone from the queue, but an instance that runs it does not know, and need not: it stores the
- * result and acks a message that is not there. Only if the instance goes first, or hands the message back to a queue
- * that does not have it, is the request lost, and no one but whoever took it is to blame. So a request that was taken and
- * has no result is excused in the end (jet->taken is written by the taking alone), unless an instance lets go of it while
- * it runs, or with the result in its hands. */
+/* What a stranger acks, or what the queue's age limit removes, is gone from the queue, but an instance that runs it
+ * does not know, and need not: it stores the result and acks a message that is not there. Only if the instance goes
+ * first, or hands the message back to a queue that does not have it, is the request lost, and no one but whoever took
+ * it is to blame. So a request that was taken and has no result is excused in the end (jet->taken is written by the
+ * taking alone), unless an instance lets go of it while it runs, or with the result in its hands. */
 #include "sim/taken.h"
 
 #include "sim/bounds.h"
