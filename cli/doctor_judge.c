@@ -54,21 +54,26 @@ void judge_payload(struct report *report, size_t payload_bytes_max, int64_t even
                "%zu bytes; limits of %" PRId64 " bytes and 64 KiB of headers must fit", payload_bytes_max, event_bytes);
 }
 
-/* A 2.9 that is killed brings settled messages back, and drops the oldest ones of a full stream for them
- * (tests/conformance/broker/quirks/59*). */
+/* One before 2.10.6 that is killed brings settled messages back, and drops the oldest ones of a full stream for them
+ * (tests/conformance/broker/quirks/59*). Our doors leave room for that (docs/adr/0020); others that publish need not. One
+ * that is bounded by bytes drops the oldest also while it runs: it compares without what it adds to each message. */
 void judge_queue_room(struct report *report, const struct broker_info *info, const struct broker_stream *requests)
 {
     bool bounded = requests->messages_max > 0;
     bool nearly_full = bounded && requests->messages >= (uint64_t)requests->messages_max / NEARLY_FULL_PART;
-    bool drops = version_number(info) < 2000 + VERSION_MINOR_SAFE && nearly_full;
+    bool drops = broker_drops_when_full(info->server_version), by_bytes = drops && requests->bytes_max > 0;
+    const char *advice = by_bytes ? "upgrade to 2.10.6 or later, or set max_bytes to -1: this version drops the oldest "
+                                    "requests of a stream that is full by bytes"
+                         : drops && nearly_full
+                             ? "upgrade to 2.10.6 or later, or publish less by NATS: this version drops the oldest "
+                               "requests if it is killed while the stream is full. Callers leave it room"
+                             : NULL;
     char most[32] = "any number";
     if (bounded) {
         snprintf(most, sizeof most, "%" PRId64, requests->messages_max);
     }
-    report_add(report, drops ? LEVEL_WARN : LEVEL_OK, "queue room",
-               drops ? "upgrade, or raise queue.maxPending: a 2.9 that is killed while its queue is full loses requests"
-                     : NULL,
-               "%" PRIu64 " requests of %s wait", requests->messages, most);
+    report_add(report, advice != NULL ? LEVEL_WARN : LEVEL_OK, "queue room", advice, "%" PRIu64 " requests of %s wait",
+               requests->messages, most);
 }
 
 void judge_window(struct report *report, const struct broker_stream *requests, int64_t retention_ns)

@@ -40,6 +40,9 @@ static void call_refuse(struct core *core, const struct input *input, enum reaso
 static void call_free(struct core *core, uint32_t index)
 {
     struct call *call = call_at(core, index);
+    if (call->row.state == CALL_PUBLISHING) {
+        room_confirmed(core);
+    }
     blob_release(core, &call->blob);
     timer_clear(core, timer_of_call(core, index));
     index_remove_call(core, index);
@@ -202,6 +205,7 @@ void call_submitted(struct core *core, const struct input *input)
         function_at(core, function)->references++;
         function_at(core, function)->messages++;
         queue_message(function_at(core, function), input->as.call.size);
+        room_let_in(core);
     } else {
         blob_release(core, &blob);
     }
@@ -248,6 +252,7 @@ static void call_confirmed(struct core *core, uint32_t index, bool duplicate)
         emit(core, EFFECT_DROP_BLOB)->blob = call->blob;
     }
     blob_release(core, &call->blob);
+    room_confirmed(core);
     call_become(core, index, CALL_WAITING);
     call->operation = 0;
     call->in_doubt = duplicate;

@@ -166,6 +166,9 @@ static void step_input(struct core *core, const struct input *input)
     case INPUT_DRAIN:
         instance_drain(core, input);
         break;
+    case INPUT_STREAM:
+        room_seen(core, input);
+        break;
     case INPUT_QUEUE:
     case INPUT_STRAY:
         sweep_queue(core, input);

@@ -157,4 +157,5 @@ void function_let_go(struct core *core, uint32_t index)
     struct function *function = function_at(core, index);
     struct function *owner = function->owner == NOWHERE ? function : function_at(core, function->owner);
     owner->messages -= owner->messages > 0;
+    room_let_go(core);
 }

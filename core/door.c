@@ -21,7 +21,7 @@ static enum reason function_obstacle(struct core *core, const struct input *inpu
     if (!function->serving && function->row.state != FUNCTION_ELSEWHERE) {
         return function->row.state == FUNCTION_FAILED ? REASON_RUNTIME_UNAVAILABLE : REASON_NOT_DEPLOYED;
     }
-    if (queue_full(core, function)) {
+    if (queue_full(core, function) || room_full(core, input->as.call.size)) {
         return REASON_QUEUE_FULL;
     }
     if (quarantine_holds(function) && function->route_first == NOWHERE) {

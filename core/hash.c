@@ -269,10 +269,26 @@ uint64_t core_hash(const struct core *read_only)
         core->walk.found,
         core->walk.rounds,
         core->walk.wanted,
+        core->room.looked_ns,
+        core->room.there,
+        core->room.possible,
+        core->room.messages_max,
+        core->room.pending_max,
+        core->room.bytes_max,
+        core->room.size_mean,
+        core->room.unconfirmed,
+        core->room.confirmed,
+        core->room.confirmed_before,
+        core->room.looks,
+        core->room.instances,
+        core->room.drops,
         timers_next(core),
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(&hash, fields[i]);
+    }
+    for (uint32_t i = 0; i < ROOM_LOOKS; i++) {
+        mix(&hash, core->room.removed[i]);
     }
     const uint64_t *settings = (const uint64_t *)&core->settings;
     for (uint32_t i = 0; i < SETTING_COUNT; i++) {

@@ -46,7 +46,8 @@
     X(LEASE, "lease put `answers` ended: DONE (as.lease), REFUSED (somebody else wrote it) or UNKNOWN")                \
     X(LINK_REFUSED, "connected, and what must exist on the broker could not be made sure of")                          \
     X(WALKED, "walk `answers` ended: DONE (blob, as.walked), REFUSED (nothing is there) or UNKNOWN")                   \
-    X(CHANGE, "a change that is told to everyone came to light: by itself, or only when it was looked for; as.change")
+    X(CHANGE, "a change that is told to everyone came to light: by itself, or only when it was looked for; as.change") \
+    X(STREAM, "what was seen of the request stream just now; as.stream")
 
 enum input_kind {
 #define X(name, meaning) INPUT_##name,
@@ -178,6 +179,13 @@ struct input {
             uint32_t size_mean; /* of a message of the stream, of any function; 0: not known */
             uint32_t takers;    /* other live instances that take them; TAKERS_UNKNOWN */
         } queue;
+        struct {
+            uint64_t sequence;                                 /* the last */
+            uint64_t messages, messages_max, bytes, bytes_max; /* 0: no bound */
+            uint32_t pending_max;                              /* how many the doors may fill it up to; 0: no bound */
+            uint32_t instances;                                /* whose doors let requests in, this one included */
+            uint8_t drops; /* if it is killed it drops what it has no room for; else it is not looked at */
+        } stream;
         struct {
             uint64_t revision;
         } lease;

@@ -140,6 +140,13 @@ void hearing_missed(struct core *core, enum heard what); /* it was there when it
 void hearing_link_up(struct core *core);
 void hearing_change(struct core *core, const struct input *input);
 
+/* room.c: the room of the request stream */
+void room_seen(struct core *core, const struct input *input);
+void room_let_in(struct core *core);                    /* a request is about to be published */
+void room_confirmed(struct core *core);                 /* it is in the stream, or was given up */
+void room_let_go(struct core *core);                    /* a message is settled */
+bool room_full(const struct core *core, uint32_t size); /* the door lets in none of that size */
+
 /* function.c: what is deployed; pump.c: its queue, workers and credit */
 void function_set(struct core *core, const struct input *input);
 void function_removed(struct core *core, const struct input *input);

@@ -64,7 +64,7 @@
     X(57, SWEEPS_NOTHING, "L7", "has the sweeper's lease and looks at no queue")                                       \
     X(58, WALKS_NEVER, "L7", "never looks for what no consumer gives anybody")                                         \
     X(59, WALK_REMOVES, "S5", "removes what it finds in the queue though no result is stored")                         \
-    X(60, SILENCE_ENDURED, "L7", "waits for ever on a connection that gives no answers any more")                      \
+    X(60, SILENCE_ENDURED, "L1", "waits for ever on a connection that gives no answers any more")                      \
     X(70, CLOCK_BELIEVED, "S19", "believes a clock that is before or after all time")                                  \
     X(71, RETRIES_AT_ONCE, "S4", "waits for nothing before a retry")                                                   \
     X(72, ERROR_OF_ANOTHER, "S21", "buries a request with the error of another")                                       \
@@ -79,6 +79,7 @@
     X(84, DEAFNESS_UNSEEN, "L12", "never doubts that what must come unasked does")                                     \
     X(85, SUSPECTS_TOGETHER, "S28", "runs requests that were lost with instances beside each other")                   \
     X(86, RUNS_FORGOTTEN, "S1", "gives up what runs when its connection is lost, and leaves it to the queue")          \
+    X(88, ROOM_IGNORED, "S1", "lets calls in until the broker has no room for what comes back when it is killed")      \
     X(51, TICKS_IDLY, "L11", "wakes two hundred times a second though nothing is due")                                 \
     X(100, ADAPTER_STORES_NOTHING, "S5", "the adapter says that a result is stored before it is")                      \
     X(101, ADAPTER_OVERWRITES, "S2", "the adapter leaves create-only out")                                             \

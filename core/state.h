@@ -194,6 +194,22 @@ struct walk {
     bool wanted;
 };
 
+enum { ROOM_LOOKS = 8 }; /* a second between two, and what was removed 7 seconds ago is known to have gone */
+
+/* The room of the request stream (room.c). Messages, unless it says bytes. */
+struct room {
+    uint64_t removed[ROOM_LOOKS]; /* from the stream, ever, as it was at the last looks */
+    uint64_t looked_ns;           /* the youngest of them */
+    uint64_t there;               /* as told last, and let in or settled here since */
+    uint64_t possible;            /* if the broker had been killed at the last look: with what comes back */
+    uint64_t messages_max, pending_max, bytes_max; /* 0: no bound */
+    uint64_t size_mean;                            /* bytes */
+    uint64_t unconfirmed;                          /* let in here; whether they are in the stream nobody knows */
+    uint64_t confirmed, confirmed_before;          /* since the last look, and between the two before */
+    uint32_t looks, instances;
+    bool drops; /* what it has no room for, when it is killed */
+};
+
 struct core {
     struct limits limits;
     struct settings settings;
@@ -213,6 +229,7 @@ struct core {
     uint8_t instance;
     struct lease lease;
     struct walk walk;
+    struct room room;
     struct edges edges; /* for people, as the counters are */
     uint32_t mutant;
 #ifdef STEAD_MUTANTS

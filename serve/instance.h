@@ -175,6 +175,7 @@ struct instance {
     const struct answering *answering;
     int64_t stream_created_ns;
     struct durability durability;
+    bool room_needed;        /* room.c: the broker drops what it has no room for when it is killed */
     uint64_t clock_width_ns; /* how long the exchange took by which it was sampled */
     int64_t clock_offset_ns; /* the broker's wall clock minus our monotonic one, as it was sampled last; 0: never */
     struct function_side *functions, *functions_by_row;

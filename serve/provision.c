@@ -3,6 +3,7 @@
  * another one. While the link is up, each sample of the clock is also a look whether they are all still there. What
  * does not succeed is told to the core, which says when it is tried again. */
 #include "serve/jobs.h"
+#include "serve/room.h"
 
 #include "adapters/nats/broker_look.h"
 
@@ -18,6 +19,8 @@ struct provision_job {
     uint32_t epoch;
     bool clock_only, mend, clock_good, lost;
     enum broker_status status;
+    bool room_needed, room_known;
+    struct room_seen room;
     struct broker_stream stream;
     struct durability durability;
     struct broker_clock clock;
@@ -80,7 +83,6 @@ static void provision_run(void *argument)
         .language_count = config->service_languages.count,
         .replicas = (uint32_t)config->storage_replicas,
         .storage_in_memory = config->storage_type == CONFIG_STORAGE_MEMORY,
-        .queue_messages_max = config->queue_pending_max,
         .queue_age_max_ns = config->queue_age_ns_max,
         .results_retention_ns = config->results_retention_ns,
         /* As long as a result is kept, the broker knows the id of its request: nothing of that id runs again. */
@@ -99,6 +101,8 @@ static void provision_run(void *argument)
     job->status = BROKER_OK;
     job->lost = job->clock_only && anything_lost(broker);
     if (!job->clock_only || job->lost) {
+        job->room_needed = room_needed(broker);
+        provision.queue_messages_max = room_messages_max(config, job->room_needed);
         job->status = broker_provision(broker, &provision, report, NULL, &job->error);
     }
     if ((!job->clock_only || job->lost) && job->status == BROKER_OK) {
@@ -110,6 +114,7 @@ static void provision_run(void *argument)
     }
     if (!job->clock_only && job->status == BROKER_OK) {
         find_durability(broker, job);
+        job->room_known = job->room_needed && room_look(broker, &job->room);
     }
     /* Confirmed before the records are read: a rollback that does not find us listed was written before we read. */
     if (job->announcement != NULL && job->status == BROKER_OK) {
@@ -128,6 +133,10 @@ static void provision_feed(struct instance *instance, const struct provision_job
         instance->durability = job->durability;
         struct input up = instance_input(instance, INPUT_LINK_UP);
         instance_feed(instance, &up);
+        instance->room_needed = job->room_needed;
+        if (job->room_known || !job->room_needed) {
+            room_tell(instance, &job->room);
+        }
         registry_tick(instance);
         instance->refresh_anew = true;
         jobs_records(instance, true);

@@ -107,6 +107,7 @@ static void queues_run(void *argument)
                            &ignored);
     }
     waiting_look(job, broker);
+    job->room_known = job->room_wanted && room_look(broker, &job->room);
     job->takers_known = job->takers_wanted && broker_kv_each(broker, BROKER_BUCKET_INSTANCES, "state.*", takers_count,
                                                              job, &job->error) == BROKER_OK;
     job->good = true;
@@ -223,6 +224,9 @@ static void queues_done(void *argument, bool cancelled)
             queue_seen(instance, job, &job->list[i]);
         }
         queues_empty(instance);
+        if (job->room_known && job->epoch == bus_epoch(instance->bus)) {
+            room_tell(instance, &job->room);
+        }
     } else if (!cancelled && !job->good) {
         log_debug("nats.storage", "what is queued can't be seen", LOG_TEXT("error", job->error.text));
     }
@@ -256,6 +260,8 @@ static struct queues_job *queues_new(struct instance *instance, bool takers_want
         job->instance = instance;
         job->takers_wanted = takers_wanted;
         job->rpc_id = rpc_id;
+        job->epoch = bus_epoch(instance->bus);
+        job->room_wanted = instance->room_needed && rpc_id == 0;
         memcpy(job->own, instance->name, sizeof job->own);
         aged_list(job);
     }

@@ -3,6 +3,7 @@
 #define STEAD_SERVE_QUEUES_H
 
 #include "serve/jobs.h"
+#include "serve/room.h"
 
 struct queue_seen {
     char language[SERVE_LANGUAGE_BYTES], name[SERVE_NAME_BYTES];
@@ -16,7 +17,9 @@ struct queue_seen {
 struct queues_job {
     struct instance *instance;
     uint64_t rpc_id; /* of who asked; 0: nobody */
-    bool takers_wanted, takers_known, good;
+    bool takers_wanted, takers_known, room_wanted, room_known, good;
+    struct room_seen room;
+    uint32_t epoch; /* of the connection at which the look began */
     char own[64];
     size_t count, capacity;
     struct queue_seen *list;

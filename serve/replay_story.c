@@ -190,6 +190,12 @@ static void input_rest(struct line *line, const struct input *input)
     case INPUT_STRAY:
         input_queue(line, input);
         break;
+    case INPUT_STREAM:
+        add_number(line, "sequence", input->as.stream.sequence);
+        add_number(line, "messages", input->as.stream.messages);
+        add_number(line, "messages-max", input->as.stream.messages_max);
+        add_number(line, "instances", input->as.stream.instances);
+        break;
     case INPUT_DRAIN:
         add_ms(line, "grace", input->as.drain.grace_ns);
         break;

@@ -9,6 +9,11 @@
 /* Messages of one function that may be delivered and not settled, over all instances; delayed retries count. */
 enum { SERVE_ACK_PENDING_MAX = 20000 };
 
+/* Above queue.maxPending, on a broker that drops what it has no room for: what was settled within the seven seconds
+ * that the core counts may come back, and the doors share half of the rest (core/room.c). Enough for 17,000 requests a
+ * second; what it costs is that raw publishers are refused so much later. */
+enum { SERVE_QUEUE_ROOM = 1 << 18 };
+
 #define SERVE_LEASE_NS     INT64_C(10000000000) /* the bucket of leases forgets what is not written again for so long */
 #define SERVE_INSTANCES_NS INT64_C(15000000000) /* told anew every 5 s (registry.c) */
 #define SERVE_DEAD_NS      (7 * 24 * INT64_C(3600000000000))

@@ -104,6 +104,8 @@ static void call_note(struct world *world, uint32_t number, uint32_t index, uint
     call->function = world->requests[request].function;
     call->kind = (uint8_t)kind;
     call->since_ns = world->now;
+    call->looked_ns = world->nodes[index].looked_ns;
+    call->born_ns = world->nodes[index].born_ns;
     call->queued = jet_find(&world->jet, request);
     call->stored = stored == NULL ? 0 : stored->count;
     world->calls_open++;

@@ -87,6 +87,11 @@ static void hash_sweep(struct world *world, const struct input *input)
         hash_walked(world, input);
         return;
     }
+    if (input->kind == INPUT_STREAM) {
+        world_hash(world, input->as.stream.sequence);
+        world_hash(world, input->as.stream.messages);
+        return;
+    }
     if (input->kind == INPUT_DRAIN) {
         world_hash(world, input->as.drain.grace_ns);
         return;
@@ -168,6 +173,7 @@ static void hash_fields(struct world *world, const struct input *input)
     case INPUT_LEASE:
     case INPUT_CHANGE:
     case INPUT_WALKED:
+    case INPUT_STREAM:
     case INPUT_DRAIN:
         hash_sweep(world, input);
         return;

@@ -68,11 +68,15 @@ static void arrived_request(struct world *world, const struct event *event)
     message.call = (uint32_t)event->effect.reference;
     message.gateway_node = event->node;
     /* Who submits does not wait for the answer. */
-    bool waits = world->calls[message.call - 1].kind == CALL_KIND_EXECUTE;
+    const struct call *call = &world->calls[message.call - 1];
+    bool waits = call->kind == CALL_KIND_EXECUTE;
     message.gateway = waits ? node->incarnation : 0;
     struct jet_ack ack = { refusal(world, event), false, 0 };
     if (ack.code == 0) {
         ack = jet_publish(&world->jet, world->now, broker_wall(world), &message);
+    }
+    if (ack.code == 0 && jet_overfilled(&world->jet, world->now, call->looked_ns, call->born_ns)) {
+        world_wrong(world, "S1", "R%u takes the room of what a kill of the broker would bring back", message.request);
     }
     if (ack.code == 0 && !world->requests[message.request].accepted) {
         world->requests[message.request].accepted = true;

@@ -273,7 +273,6 @@ void fault_event(struct world *world, const struct event *event)
     }
     world->fault_counter[fault]++;
     world->report->faults[fault]++;
-    world->disturbed_ns = world->now;
     uint64_t random = fault_draw(world, fault, PURPOSE_FAULT_HOW);
     uint32_t index = (uint32_t)draw_below(fault_draw(world, fault, PURPOSE_FAULT_WHO), world->choices.nodes);
     if (world->options.schedule != NULL) {

@@ -133,6 +133,16 @@ static void judge_forgotten(struct world *world, uint32_t request)
     }
 }
 
+/* A nats-server 2.9 that is killed drops what it has no room for; our doors leave it room, raw publishers need not. */
+static void judge_room(struct world *world)
+{
+    if (world->jet.dropped_of_ours != 0) {
+        world_wrong(world, "S1",
+                    "a killed broker dropped %llu messages that nobody had settled: our doors had filled it",
+                    (unsigned long long)world->jet.dropped_of_ours);
+    }
+}
+
 static void judge_requests(struct world *world)
 {
     for (uint64_t sequence = 1; sequence <= world->jet.last_sequence; sequence++) {
@@ -199,6 +209,7 @@ static void judge_starved(struct world *world)
 void finish_judge(struct world *world)
 {
     bounds_judge_all_books(world);
+    judge_room(world);
     judge_requests(world);
     judge_starved(world);
     for (uint32_t number = 0; number < world->calls_count; number++) {

@@ -100,7 +100,7 @@ static bool jet_knows(const struct jet *jet, uint64_t now_ns, uint32_t request)
 /* With headers and all; from 200 bytes to 4 KiB, by what the message is. */
 uint64_t content_bytes(const struct content *content)
 {
-    return 200 + content->digest % 3896;
+    return CONTENT_BYTES_MIN + content->digest % CONTENT_BYTES_SPREAD;
 }
 
 /* A known id is recognised before the limits are looked at. */

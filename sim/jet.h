@@ -196,9 +196,10 @@ struct jet {
     uint8_t *book;                    /* by request: enum book */
     uint32_t books[BOOK_COUNT], lost; /* how many requests; the last that was lost */
     uint64_t last_sequence, revision, kills;
-    uint64_t dropped;       /* messages that nobody had settled, and for which a restart had no room */
-    uint64_t messages_used; /* rows of `messages` that ever held one */
-    uint64_t powered_ns;    /* when it lost its power last */
+    uint64_t dropped;         /* messages that nobody had settled, and for which a restart had no room */
+    uint64_t dropped_of_ours; /* of these: though raw publishers had not filled the stream */
+    uint64_t messages_used;   /* rows of `messages` that ever held one */
+    uint64_t powered_ns;      /* when it lost its power last */
     uint64_t full_until_ns[JET_STREAM_COUNT]; /* discard new: nothing more goes in */
     uint64_t bytes_live;
     uint32_t messages_live, pull_free, redeliveries, resurrected;
@@ -215,6 +216,7 @@ bool jet_books_right(const struct jet *jet);
 bool jet_owes(const struct jet *jet, uint32_t request); /* a result or a dead letter of it is still to come */
 
 /* -- the request stream -- */
+enum { CONTENT_BYTES_MIN = 200, CONTENT_BYTES_SPREAD = 3896, CONTENT_BYTES_MEAN = 200 + 3896 / 2 };
 uint64_t content_bytes(const struct content *content);
 struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, const struct content *content);
 const struct message *jet_message(const struct jet *jet, uint64_t sequence); /* NULL if there never was one */
@@ -287,6 +289,9 @@ static inline uint64_t jet_delay(const struct jet *jet, uint64_t bound_ns, uint6
     return 0;
 }
 
+/* Whether our doors have filled the request stream of a 2.9 so far that, were it killed now, it had no room for what
+ * may come back; they know what raw publishers had put there at `known_ns`, if it was not gone at `born_ns`. */
+bool jet_overfilled(const struct jet *jet, uint64_t now_ns, uint64_t known_ns, uint64_t born_ns);
 /* kill -9 and restart with file storage: messages stay, some memory of what happened to them does not. */
 void jet_kill(struct jet *jet, uint64_t now_ns);
 /* SIGTERM and restart: waiting pulls are told, nothing that was settled comes back, deliveries count on. */

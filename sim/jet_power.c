@@ -95,7 +95,7 @@ uint64_t jet_lose_power(struct jet *jet, uint64_t now_ns)
     uint64_t last = jet->last_sequence;
     requests_lose(jet, jet_synced_ns(jet, JET_REQUESTS, now_ns));
     records_lose(jet, now_ns);
-    jet_kill(jet, now_ns);
     jet->powered_ns = now_ns;
+    jet_kill(jet, now_ns);
     return last;
 }

@@ -11,6 +11,9 @@
 enum { PURPOSE_KILL = DRAW_USER + 60 };
 
 #define MILLISECONDS UINT64_C(1000000)
+/* Doors look once a second, and may have asked again for some seconds to have stored what they let in. */
+#define UNKNOWN_NS (5000 * MILLISECONDS)
+#define BACK_NS    (500 * MILLISECONDS)
 
 static uint64_t kill_draw(const struct jet *jet, const struct message *message, uint64_t which, uint64_t bound)
 {
@@ -70,7 +73,7 @@ static void join_fresh(struct jet *jet, struct message *message)
  * consumer knows. Seen up to half a second after the ack (script 36-left-behind). */
 static bool left_behind(const struct jet *jet, const struct message *message, uint64_t now_ns)
 {
-    bool young = now_ns - message->acked_ns < 500 * MILLISECONDS && kill_draw(jet, message, 3, 8) == 0;
+    bool young = now_ns - message->acked_ns < BACK_NS && kill_draw(jet, message, 3, 8) == 0;
     return jet->settings.profile == JET_2_9 && jet_choose(jet, JET_LEFT_BEHIND, young);
 }
 
@@ -138,11 +141,51 @@ static void message_restart(struct jet *jet, struct message *message, uint64_t n
     }
 }
 
+/* When the youngest of what our doors let in was stored. */
+static uint64_t door_ns(const struct jet *jet)
+{
+    uint64_t youngest_ns = 0;
+    for (uint64_t sequence = 1; sequence <= jet->last_sequence; sequence++) {
+        const struct message *message = &jet->messages[sequence - 1];
+        bool younger = message->content.call != 0 && message->stored_ns > youngest_ns;
+        youngest_ns = younger ? message->stored_ns : youngest_ns;
+    }
+    return youngest_ns;
+}
+
+/* Whether there is too much, or would be with what a kill may bring back, even without what raw publishers, who ask no
+ * door, put there lately: of what they did before, the doors knew when they last let anything in; unless it was removed
+ * before that instance looked for the first time (born_ns). */
+static bool too_much(const struct jet *jet, uint64_t now_ns, uint64_t last_ns, uint64_t back_ns, uint64_t born_ns)
+{
+    uint64_t messages = 0, bytes = 0;
+    for (uint64_t sequence = 1; sequence <= jet->last_sequence; sequence++) {
+        const struct message *message = &jet->messages[sequence - 1];
+        bool there = message->state != MESSAGE_GONE || now_ns - message->acked_ns < back_ns;
+        bool unseen = message->state == MESSAGE_GONE && message->acked_ns < born_ns;
+        bool raw = message->content.call == 0 && (unseen || message->stored_ns + UNKNOWN_NS > last_ns);
+        messages += there && !raw;
+        bytes += there && !raw ? content_bytes(&message->content) : 0;
+    }
+    return messages > jet->settings.messages_max || (jet->settings.bytes_max != 0 && bytes > jet->settings.bytes_max);
+}
+
+bool jet_overfilled(const struct jet *jet, uint64_t now_ns, uint64_t known_ns, uint64_t born_ns)
+{
+    const struct jet_settings *settings = &jet->settings;
+    bool little = jet->messages_live <= settings->messages_max / 2 &&
+                  (settings->bytes_max == 0 || jet->bytes_live <= settings->bytes_max / 2);
+    bool excused = jet->powered_ns != 0 && jet->powered_ns + UNKNOWN_NS > known_ns;
+    return settings->profile == JET_2_9 && settings->replicas == 1 && !little && !excused &&
+           too_much(jet, now_ns, known_ns, BACK_NS, born_ns);
+}
+
 /* 2.9.10 holds a stream to its limits when it starts, and with discard=new as well the oldest messages go: what came
  * back takes the places of what nobody has settled (script 59-full-after-kill). 2.15.2 keeps them all. */
 static void make_room(struct jet *jet, uint64_t now_ns)
 {
     const struct jet_settings *settings = &jet->settings;
+    bool ours = settings->profile == JET_2_9 && jet->powered_ns != now_ns && too_much(jet, now_ns, door_ns(jet), 0, 0);
     for (uint64_t sequence = 1; settings->profile == JET_2_9 && sequence <= jet->last_sequence; sequence++) {
         struct message *message = &jet->messages[sequence - 1];
         bool room = jet->messages_live <= settings->messages_max &&
@@ -154,6 +197,7 @@ static void make_room(struct jet *jet, uint64_t now_ns)
         bool unsettled = message->state != MESSAGE_GONE && jet_owes(jet, request);
         jet->forgotten[request] = jet->forgotten[request] || unsettled;
         jet->dropped += unsettled;
+        jet->dropped_of_ours += ours && unsettled;
         if (jet_remove(jet, now_ns, sequence)) {
             haunt(jet, message); /* until the consumer looks at what it waits for the next time */
         }

@@ -76,6 +76,10 @@ static void story_queue(const struct world *world, const struct input *input)
                 (unsigned long long)input->as.consumer.fresh_after, (unsigned long long)input->as.consumer.first,
                 input->as.consumer.messages_min, input->as.consumer.waiting, input->as.consumer.ack_pending);
         return;
+    case INPUT_STREAM:
+        fprintf(out, " %llu messages of %llu, last #%llu", (unsigned long long)input->as.stream.messages,
+                (unsigned long long)input->as.stream.messages_max, (unsigned long long)input->as.stream.sequence);
+        return;
     case INPUT_QUEUE:
     case INPUT_STRAY:
         story_key(world, input->as.queue.function);

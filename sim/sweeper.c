@@ -82,6 +82,40 @@ static uint32_t takers_of(const struct world *world, uint32_t index, uint32_t fu
     return takers;
 }
 
+/* One of a later version keeps all that it has, however full it is, and nobody asks it. */
+static bool drops(const struct world *world)
+{
+    return world->choices.jet.profile == JET_2_9;
+}
+
+/* The doors are to fill seven eighths of it. */
+static struct input stream_seen(struct world *world, uint32_t index)
+{
+    const struct jet *jet = &world->jet;
+    struct node *node = &world->nodes[index];
+    node->looked_ns = world->now;
+    node->born_ns = node->born == node->incarnation ? node->born_ns : world->now;
+    node->born = node->incarnation;
+    struct input input = { .kind = INPUT_STREAM, .epoch = world->nodes[index].link.epoch };
+    input.as.stream.sequence = jet->last_sequence;
+    input.as.stream.messages = jet->messages_live;
+    input.as.stream.bytes = jet->messages_live; /* As at the door, each is one large; so much is one on average. */
+    input.as.stream.messages_max = jet->settings.messages_max;
+    input.as.stream.bytes_max = jet->settings.bytes_max / CONTENT_BYTES_MEAN;
+    input.as.stream.pending_max = jet->settings.messages_max - jet->settings.messages_max / 8;
+    input.as.stream.instances = world->choices.nodes;
+    input.as.stream.drops = true;
+    return input;
+}
+
+void sweeper_connected(struct world *world, uint32_t index)
+{
+    struct input input = stream_seen(world, index);
+    if (drops(world)) {
+        node_step(world, index, &input, NULL);
+    }
+}
+
 void sweeper_look(struct world *world, uint32_t index)
 {
     struct node *node = &world->nodes[index];
@@ -93,6 +127,10 @@ void sweeper_look(struct world *world, uint32_t index)
     }
     node->seen_ns = world->now;
     core_view(node->core, &view);
+    if (drops(world)) {
+        struct input stream = stream_seen(world, index);
+        world_post_input(world, world->now + world->choices.latency_ns, EVENT_INPUT, index, &stream, NULL);
+    }
     for (uint32_t function = 0; function < world->choices.functions; function++) {
         bool stray = world->functions[function].removed || nobody_deployed(world, function);
         struct input input = { .kind = stray ? INPUT_STRAY : INPUT_QUEUE, .epoch = node->link.epoch };

@@ -10,7 +10,8 @@ void sweeper_resume(struct world *world, uint32_t function);
 bool nobody_deployed(const struct world *world, uint32_t function);
 void sweeper_arrived(struct world *world, const struct event *event);
 void sweeper_ensure(struct world *world, const struct event *event);
-void sweeper_look(struct world *world, uint32_t index); /* once a second */
+void sweeper_look(struct world *world, uint32_t index);      /* once a second */
+void sweeper_connected(struct world *world, uint32_t index); /* what is looked at before anything else */
 void sweeper_told(struct world *world, uint32_t index, uint32_t function);
 void sweeper_judge_pull(struct world *world, uint32_t index, uint32_t function);
 void sweeper_judge_result(struct world *world, const struct effect *effect, const struct content *message);

@@ -6,6 +6,7 @@
  * messages come back only after their ack wait. */
 #include "sim/bounds.h"
 #include "sim/history.h"
+#include "sim/sweeper.h"
 #include "sim/world.h"
 
 #include "core/draw.h"
@@ -229,6 +230,7 @@ void wire_told(struct world *world, const struct event *event)
     input.epoch = ++link->epoch;
     link->told_up = true;
     node_step(world, event->node, &input, NULL);
+    sweeper_connected(world, event->node);
     records_heard(world, event->node);
     wire_clock(world, event->node);
 }

@@ -143,6 +143,8 @@ struct node {
     bool paused[FUNCTIONS_MAX];            /* as it was told */
     uint64_t resumed_ns[FUNCTIONS_MAX];    /* by its own clock */
     uint64_t seen_ns;                      /* when others saw it last */
+    uint64_t looked_ns, born_ns;           /* when it looked at the request stream last, and first */
+    uint32_t born;                         /* the incarnation that did so at born_ns */
     uint32_t stray;                        /* function that it is told mail for */
     uint64_t route_gone_ns[FUNCTIONS_MAX]; /* by its own clock: when a route of it went or failed last */
     struct seen_routes routes[FUNCTIONS_MAX];
@@ -161,7 +163,8 @@ enum caller_state { CALLER_OPEN, CALLER_REPLIED, CALLER_CANCELLED, CALLER_CRASHE
 struct call {
     uint32_t request, node, incarnation, replies;
     struct handle handle;
-    uint64_t digest, since_ns;
+    uint64_t digest, since_ns, looked_ns,
+        born_ns;         /* when the node looked at the request stream last before it, and first */
     uint64_t queued;     /* CANCEL: sequence of a message of the request that was in the queue when it was called */
     uint32_t stored;     /* how often a result had been stored, if one was kept when it was called; 0 none */
     uint8_t state, kind; /* enum caller_state, enum call_kind */
@@ -231,7 +234,7 @@ struct world {
     bool memory_short, age_cut; /* age_cut: the queue has another age limit than it should */
     uint64_t ended_by_ns;       /* all requests, once healed: L1 */
     uint64_t unserved;          /* messages that nobody served who was healed, at the heal */
-    uint64_t healed_ns, slow_until_ns, broker_up_ns, calm_until_ns, storage_until_ns, disturbed_ns;
+    uint64_t healed_ns, slow_until_ns, broker_up_ns, calm_until_ns, storage_until_ns;
     int64_t broker_offset_ns; /* the broker's wall clock minus simulated time */
     uint32_t connections, incarnations, executions, arrivals, published;
     struct node nodes[NODES_MAX];

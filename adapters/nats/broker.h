@@ -76,6 +76,10 @@ struct broker_info {
     uint64_t memory_bytes_used, storage_bytes_used;
 };
 
+/* Whether a server of that version that is killed with a full stream drops its oldest messages for those that come back,
+ * also with discard=new: all before 2.10.6. One that can't be read is taken for such a one. */
+bool broker_drops_when_full(const char *server_version);
+
 /* Connects; NULL with *ret_error filled if that fails. timeout_ms: 0 = 2000, more is cut to 2000. */
 struct broker *broker_connect(const struct endpoint *endpoint, uint32_t timeout_ms, struct broker_error *ret_error);
 void broker_close(struct broker *broker); /* NULL is fine */

@@ -2,6 +2,7 @@
 #include "adapters/nats/broker_private.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { PAGE = 100000, PAGES_MAX = 16 };
@@ -18,6 +19,21 @@ static bool subject_split(const char *subject, char language[64], char name[128]
     snprintf(language, 64, "%.*s", (int)(dot - at), at);
     snprintf(name, 128, "%s", dot + 1);
     return true;
+}
+
+bool broker_drops_when_full(const char *server_version)
+{
+    static const long keeps[] = { 2, 10, 6 };
+    const char *at = server_version;
+    for (size_t i = 0; i < sizeof keeps / sizeof keeps[0]; i++) {
+        char *rest;
+        long number = strtol(at, &rest, 10);
+        if (rest == at || number != keeps[i]) {
+            return rest == at || number < keeps[i];
+        }
+        at = *rest == '.' ? rest + 1 : rest;
+    }
+    return false;
 }
 
 static uint64_t bytes_mean(const cJSON *state)

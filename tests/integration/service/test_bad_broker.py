@@ -4,7 +4,7 @@ import time
 
 from nats.js.api import ConsumerConfig
 from nats.js.errors import NotFoundError
-from stead_world import WorldCase, event_of, main, request_id_of, wait_for
+from stead_world import WorldCase, calls, event_of, main, request_id_of, wait_for
 
 SLOW = {"main.py": b"""
 import time
@@ -299,7 +299,7 @@ class Full(HandCase):
         """A full queue is told at once, with when to come again; what is in it runs."""
         self.settings = {**self.settings, "queue_max_pending": "5"}
         self.begin()
-        ids = self.accept(5, "full", seconds=2)
+        ids = self.submit(self.one, 5, seconds=2)
         events = [event_of({}) for _ in range(10)]
         began = time.monotonic()
         answers = [self.one.client.execute("slow", event, 10) for event in events]
@@ -313,6 +313,58 @@ class Full(HandCase):
         for event, answer in zip(events, answers):
             if answer.status.name == "RESOURCE_EXHAUSTED":
                 self.assertIsNone(self.bus.last("function-results", "function.result." + request_id_of("slow", event)))
+
+    def test_requests_when_the_broker_is_killed(self):
+        """A full queue, some of which was settled just now: what comes back takes nobody's place. Callers of two
+        instances, which learn of each other's requests late, are refused before the broker has no room."""
+        self.settings = {**self.settings, "queue_max_pending": "60", "service_slots": "4"}
+        self.begin()
+        two = self.world.serve("two", **self.settings)
+        self.world.deploy(self.one, SLOW, "quick", "spec: {maxWorkers: 4}\n")
+        wait_for(lambda: two.client.execute("quick", event_of({})).ok, "the other instance")
+        self.assertEqual(self.one.client.ask("PauseQueue", name="slow", paused=True).status.name, "OK")
+        wait_for(self.paused, "the pause")
+        accepted = self.submit(self.one, 25) + self.submit(two, 20)
+        self.assertEqual(len(accepted), 45, "there was room")
+        for _ in range(10):
+            for call in [serve.client.start("quick", event_of({})) for _ in range(4) for serve in (self.one, two)]:
+                self.assertEqual(call.result().error, "")
+        accepted += self.submit(self.one, 100) + self.submit(two, 100)
+        self.world.broker.kill()
+        self.assertLess(len(accepted), 245, "the doors refused some")
+        self.world.start_broker()
+        wait_for(lambda: self.one.client.ask("PauseQueue", name="slow", paused=False).status.name == "OK", "the queue")
+        self.all_end(accepted)
+        self.bus.queue_empty()
+
+    def paused(self):
+        queues = self.one.client.ask("Queues").response.queues
+        return any(queue.name == "slow" and queue.paused and queue.takers == 0 for queue in queues)
+
+    def test_requests_by_nats(self):
+        """They ask no door; that they filled the queue is known there after a second."""
+        self.settings = {**self.settings, "queue_max_pending": "5"}
+        self.begin()
+        self.assertEqual(self.one.client.ask("PauseQueue", name="slow", paused=True).status.name, "OK")
+        wait_for(self.paused, "the pause")
+        ids = self.accept(5, "full")
+        wait_for(lambda: not self.submit(self.one, 1), "the door to refuse")
+        self.assertEqual(self.one.client.ask("PauseQueue", name="slow", paused=False).status.name, "OK")
+        self.all_end(ids)
+        self.works()
+
+    def submit(self, serve, count, **data):
+        """The ids of those that were accepted; the others are refused, with when to come again."""
+        accepted = []
+        request = calls.module("function_service_pb2").ExecuteFunctionRequest
+        for event in [event_of(data) for _ in range(count)]:
+            answer = calls.answer_of(serve.client.functions.SubmitFunction.future(request(name="slow", event=event)))
+            if answer.status.name == "OK":
+                accepted.append(request_id_of("slow", event))
+            else:
+                self.assert_status(answer, "RESOURCE_EXHAUSTED", "QUEUE_FULL")
+                self.assertTrue(answer.retry_s, "it is said when to come again")
+        return accepted
 
 
 if __name__ == "__main__":

@@ -161,18 +161,23 @@ static void judges_room_for_requests(void **state)
     static const struct {
         const char *version;
         uint64_t messages;
-        int64_t messages_max;
+        int64_t messages_max, bytes_max;
         enum level level;
     } rows[] = {
-        { "2.9.10", 4999, 10000, LEVEL_OK },
-        { "2.9.10", 5000, 10000, LEVEL_WARN },
-        { "2.9.10", 5000, -1, LEVEL_OK },
-        { "2.10.0", 10000, 10000, LEVEL_OK },
+        { "2.9.10", 4999, 10000, -1, LEVEL_OK },    { "2.9.10", 5000, 10000, -1, LEVEL_WARN },
+        { "2.9.10", 5000, -1, -1, LEVEL_OK },       { "2.9.10", 1, -1, 1 << 30, LEVEL_WARN },
+        { "2.9.25", 10000, 10000, -1, LEVEL_WARN }, { "2.10.5", 10000, 10000, -1, LEVEL_WARN },
+        { "2.10.6", 10000, 10000, -1, LEVEL_OK },   { "2.10.27", 10000, 10000, 1 << 30, LEVEL_OK },
+        { "2.15.2", 10000, 10000, -1, LEVEL_OK },   { "3.0.0", 10000, 10000, -1, LEVEL_OK },
+        { "2.10", 10000, 10000, -1, LEVEL_WARN },   { "2.11.0-RC.1", 10000, 10000, -1, LEVEL_OK },
+        { "", 10000, 10000, -1, LEVEL_WARN },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct report report = { 0 };
         struct broker_info info = { 0 };
-        struct broker_stream stream = { .messages = rows[i].messages, .messages_max = rows[i].messages_max };
+        struct broker_stream stream = { .messages = rows[i].messages,
+                                        .messages_max = rows[i].messages_max,
+                                        .bytes_max = rows[i].bytes_max };
         snprintf(info.server_version, sizeof info.server_version, "%s", rows[i].version);
         judge_queue_room(&report, &info, &stream);
         assert_one(&report, rows[i].level, rows[i].messages_max > 0 ? "of 10000 wait" : "of any number wait");
