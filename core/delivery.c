@@ -1,9 +1,9 @@
-/* A delivery is a message in hand. If it is fresh it waits for a worker at once; any other may have run before, here or
- * elsewhere, so the stored result and the ledger are asked first, also if its time is over: how it ended before stays its
- * end, though the result is gone by now. While it is in hand, its ack wait is extended every
- * third of it. Before a message that was not fresh is executed, its start is claimed in the ledger, so that a request
- * that takes instances down with it comes to an end. A message that finds no worker is held, not handed back: handing
- * back costs a delivery and a round trip. What happens after the execution is in settle.c.
+/* A delivery is a message in hand. If it is fresh it waits for a worker at once; any other may have run before, here
+ * or elsewhere, so the stored result and the ledger are asked first, also if its time is over: how it ended before
+ * stays its end, though the result is gone by now. While it is in hand, its ack wait is extended every third of it.
+ * Before a message that was not fresh is executed, its start is claimed in the ledger, so that a request that takes
+ * instances down with it comes to an end. A message that finds no worker is held, not handed back: handing back costs
+ * a delivery and a round trip. What happens after the execution is in settle.c.
  *
  * Fresh means that the broker counts one delivery and that the message is younger than the last look at the stream on
  * this connection: after kill -9, nats-server reported 1 for 50 of 50 messages that had been delivered before. */

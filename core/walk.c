@@ -3,10 +3,11 @@
  * consumer that is made anew nor the counts show all of them: a ghost (consumer.c) and a message that was left behind
  * make the counts agree again. They would fill the queue until they are too old.
  *
- * So on each new connection whoever has the sweeper's lease reads what the queue holds by number, one message after the
- * other. One whose result is stored is removed, which is what its ack asked for, after its dead letter is there if it
- * needs one. One that is over its time, and that whoever has it must have ended by now, ends as the ledger says that it
- * did, or as expired. All others are left alone, and looked at again in the next round, as long as there are any; the rounds become rarer.
+ * So on each new connection whoever has the sweeper's lease reads what the queue holds by number, one message after
+ * the other. One whose result is stored is removed, which is what its ack asked for, after its dead letter is there if
+ * it needs one. One that is over its time, and that whoever has it must have ended by now, ends as the ledger says
+ * that it did, or as expired. All others are left alone, and looked at again in the next round, as long as there are
+ * any; the rounds become rarer.
  *
  * What is found is a delivery without a token: it is never run, extended or handed back, takes no slot, and ends with
  * its connection, behind which its number may be another message's. */

@@ -57,7 +57,7 @@ static uint64_t forgotten_ns(const struct world *world, uint64_t timeout_ns)
     return forgotten ? waits_ns + timeout_ns + settings->ack_wait_ns : 0;
 }
 
-/* What was stored while the broker's clock was ahead seems to come from the future; its time begins when that is over. */
+/* What was stored while the broker's clock was ahead seems to come from the future: its time begins after that. */
 static uint64_t future_ns(const struct world *world)
 {
     int64_t most = 0, wall = broker_wall(world);

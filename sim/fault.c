@@ -175,9 +175,8 @@ static void burst(struct world *world, uint64_t random)
     }
 }
 
-static void strike_world(struct world *world, enum sim_fault fault, uint64_t random)
+static void strike_broker(struct world *world, enum sim_fault fault, uint64_t random)
 {
-    uint32_t function = (uint32_t)draw_below(random, world->choices.functions);
     switch (fault) {
     case FAULT_BROKER_KILL:
         fault_broker(world, random);
@@ -212,15 +211,30 @@ static void strike_world(struct world *world, enum sim_fault fault, uint64_t ran
             world->jet.full_until_ns[JET_DEAD] += world->choices.jet.retention_ns;
         }
         return;
-    case FAULT_CONSUMER_DELETE:
-        story_event(world, "the consumer of f%u is deleted", function);
-        jet_delete_consumer(&world->jet, function);
-        return;
     case FAULT_BROKER_JUMP:
         broker_wall_set(world, jump(random) / 8);
         return;
     case FAULT_BROKER_STEP:
         broker_wall_set(world, jump(random) * 10 - world->broker_offset_ns);
+        return;
+    case FAULT_NAKS_FORGED:
+        stranger_naks(world, random);
+        return;
+    case FAULT_ACK_FORGED:
+        stranger_acks(world, random);
+        return;
+    default:
+        return;
+    }
+}
+
+static void strike_world(struct world *world, enum sim_fault fault, uint64_t random)
+{
+    uint32_t function = (uint32_t)draw_below(random, world->choices.functions);
+    switch (fault) {
+    case FAULT_CONSUMER_DELETE:
+        story_event(world, "the consumer of f%u is deleted", function);
+        jet_delete_consumer(&world->jet, function);
         return;
     case FAULT_AGE_CUT:
         operator_cut_age(world, random);
@@ -246,12 +260,6 @@ static void strike_world(struct world *world, enum sim_fault fault, uint64_t ran
     case FAULT_BURST:
         burst(world, random);
         return;
-    case FAULT_NAKS_FORGED:
-        stranger_naks(world, random);
-        return;
-    case FAULT_ACK_FORGED:
-        stranger_acks(world, random);
-        return;
     default:
         return;
     }
@@ -265,7 +273,6 @@ void fault_event(struct world *world, const struct event *event)
     }
     world->fault_counter[fault]++;
     world->report->faults[fault]++;
-    world->disturbed_ns = world->now;
     uint64_t random = fault_draw(world, fault, PURPOSE_FAULT_HOW);
     uint32_t index = (uint32_t)draw_below(fault_draw(world, fault, PURPOSE_FAULT_WHO), world->choices.nodes);
     if (world->options.schedule != NULL) {
@@ -277,6 +284,7 @@ void fault_event(struct world *world, const struct event *event)
     history_fault(world, fault, index);
     fault_again(world, fault);
     strike_node(world, fault, index, random);
+    strike_broker(world, fault, random);
     strike_world(world, fault, random);
     fault_many(world, fault, random);
 }

@@ -91,7 +91,6 @@ void fault_step(struct world *world, const struct event *event)
     if (world->healed) {
         return;
     }
-    world->disturbed_ns = world->now;
     if (event->how == FAULT_NAKS_FORGED) {
         stranger_step(world, event);
         return;

@@ -94,7 +94,7 @@ static bool jet_knows(const struct jet *jet, uint64_t now_ns, uint32_t request)
 {
     uint64_t sequence = jet->known_sequence[request];
     bool gone = JET_BUG(jet, 5) && sequence != 0 && jet->messages[sequence - 1].state == MESSAGE_GONE;
-    /* No longer than messages live (script 68-max-age). */
+    /* No longer than messages live (script 71-max-age). */
     uint64_t age = jet->settings.age_max_ns, window = jet->settings.dedup_ns;
     window = age != 0 && age < window ? age : window;
     return sequence != 0 && !gone && now_ns - jet->known_ns[request] < window;

@@ -1,7 +1,7 @@
-/* Books that are kept at every change, so that at every step nothing may be lost: a request that the stream ever stored
- * waits in the stream, or has a result, or a power loss took something of it, or somebody else took it out. A message is entered where it comes and
- * where it goes, a request where its result is stored or something of it is forgotten. jet_books_right() counts it all
- * anew, and the lists of the consumers too. */
+/* Books that are kept at every change, so that at every step nothing may be lost: a request that the stream ever
+ * stored waits in the stream, or has a result, or a power loss took something of it, or somebody else took it out. A
+ * message is entered where it comes and where it goes, a request where its result is stored or something of it is
+ * forgotten. jet_books_right() counts it all anew, and the lists of the consumers too. */
 #include "sim/jet_list.h"
 
 static enum book book_of(const struct jet *jet, uint32_t request)

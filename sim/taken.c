@@ -1,37 +1,15 @@
-/* What a stranger acks, or what the queue's age limit removes, is gone from the queue, but an instance that runs it does not know, and need not: it stores the
- * result and acks a message that is not there. Only if the instance goes first, or hands the message back to a queue
- * that does not have it, is the request lost, and no one but whoever took it is to blame. So a request that was taken and
- * has no result is excused in the end (jet->taken is written by the taking alone), unless an instance lets go of it while
- * it runs, or with the result in its hands. */
+/* What a stranger acks, or what the queue's age limit removes, is gone from the queue, but an instance that runs it
+ * does not know, and need not: it stores the result and acks a message that is not there. Only if the instance goes
+ * first, or hands the message back to a queue that does not have it, is the request lost, and no one but whoever took
+ * it is to blame. So a request that was taken and has no result is excused in the end (jet->taken is written by the
+ * taking alone), unless an instance lets go of it while it runs, or with the result in its hands. */
 #include "sim/taken.h"
 
-#include "sim/bounds.h"
 #include "sim/judge_cause.h"
 
-/* Since when nothing has been wrong, as far as that goes by the clock. */
-static uint64_t calm_since(const struct world *world)
-{
-    uint64_t since = world->healed ? world->healed_ns : world->disturbed_ns;
-    const uint64_t others[] = { world->broker_up_ns,
-                                world->slow_until_ns,
-                                world->storage_until_ns,
-                                world->cluster.calm_ns,
-                                world->jet.full_until_ns[JET_RESULTS],
-                                world->jet.full_until_ns[JET_DEAD] };
-    for (uint32_t at = 0; at < sizeof(others) / sizeof(others[0]); at++) {
-        since = others[at] > since ? others[at] : since;
-    }
-    for (uint32_t index = 0; index < world->choices.nodes; index++) {
-        const struct node *node = &world->nodes[index];
-        since = !node->left_out && node->paused_until_ns > since ? node->paused_until_ns : since;
-        since = !node->left_out && node->link.apart_until_ns > since ? node->link.apart_until_ns : since;
-    }
-    return since;
-}
-
 /* Whoever waits in the queue is ended as expired when his time is over, and the queue's age limit is longer than that.
- * It may take him sooner only if somebody cut it, or set the broker's clock; later only if nobody could end him: not if
- * all was well for as long as that may take (L1). */
+ * It may take him sooner only if somebody cut it, or set the broker's clock; later only if nobody could end him: not
+ * after the heal and the time within which all must have ended (L1). */
 static void judge_age(struct world *world, const struct message *message)
 {
     const struct settings *settings = &world->choices.settings;
@@ -47,11 +25,9 @@ static void judge_age(struct world *world, const struct message *message)
                     (unsigned long long)(budget_ns / MILLISECOND));
     }
     world->report->seen[SEEN_AGED_UNATTENDED]++;
-    uint64_t since = calm_since(world), over = message->stored_ns + budget_ns;
-    since = over > since ? over : since;
-    if (world->now > since && world->now - since > bounds_quiet_ns(world)) {
-        world_wrong(world, "S1", "R%u is dropped by its age; nobody ended it, though all was well for %llu ms",
-                    message->content.request, (unsigned long long)((world->now - since) / MILLISECOND));
+    if (world->healed && world->now > world->ended_by_ns) {
+        world_wrong(world, "S1", "R%u is dropped by its age %llu ms after the heal, and must have ended by then",
+                    message->content.request, (unsigned long long)((world->now - world->healed_ns) / MILLISECOND));
     }
 }
 

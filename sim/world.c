@@ -27,7 +27,6 @@ bool world_draws_strike(struct world *world, enum sim_fault fault, uint64_t enti
         strikes = follow_strikes(world, fault, entity, strikes);
     }
     world->report->faults[fault] += strikes;
-    world->disturbed_ns = strikes ? world->now : world->disturbed_ns;
     return strikes;
 }
 

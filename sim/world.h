@@ -48,15 +48,14 @@ struct slot {
     uint64_t since_ns; /* when the core got it */
     uint64_t after_ns; /* the delay that the function asked for when it failed */
     uint32_t length;
-    uint8_t use;            /* enum blob_use */
-    uint8_t verdicts;       /* ACK and HAND_BACK so far */
-    uint8_t puts;           /* LEDGER_PUTs so far */
-    uint8_t charges;        /* failures so far */
-    uint32_t attempts;      /* as the last charge said; 0: none was charged here */
-    uint32_t lost;          /* of a message: how often it was lost with an instance, as the core was told */
-    bool succeeded;         /* of a message: a run of it gave its result here, as the core heard */
-    bool executed, visited; /* visited: nobody takes it here, it came to be looked at */
-    uint16_t faults;        /* of a message: what happened to it while it ran, a bit for each cause */
+    uint8_t use;                       /* enum blob_use */
+    uint8_t verdicts;                  /* ACK and HAND_BACK so far */
+    uint8_t puts;                      /* LEDGER_PUTs so far */
+    uint8_t charges;                   /* failures so far */
+    uint32_t attempts;                 /* as the last charge said; 0: none was charged here */
+    uint32_t lost;                     /* of a message: how often it was lost with an instance, as the core was told */
+    bool executed, succeeded, visited; /* succeeded: a run gave its result; visited: it only came to be looked at */
+    uint16_t faults;                   /* of a message: what happened to it while it ran, a bit for each cause */
     uint32_t next_free;
     uint32_t before;     /* of a message: the slot that had it when it came again; 0: none */
     uint64_t conditions; /* of a message: how its function's requests were divided when it came (share.c) */
@@ -229,14 +228,12 @@ struct world {
     struct jet jet;
     struct cluster cluster;
     struct records records;
-    bool age_cut;          /* the queue has another age limit than it should */
-    uint64_t disturbed_ns; /* when something went wrong last */
-    bool unanswered;       /* what arrives now is done, and its answer is lost */
+    bool unanswered; /* what arrives now is done, and its answer is lost */
     uint64_t now, steps, steps_target, at_once, books_judged;
-    bool healed, quiet; /* quiet: it came to the last judgement */
-    bool memory_short;
-    uint64_t ended_by_ns; /* all requests, once healed: L1 */
-    uint64_t unserved;    /* messages that nobody served who was healed, at the heal */
+    bool healed, quiet;         /* quiet: it came to the last judgement */
+    bool memory_short, age_cut; /* age_cut: the queue has another age limit than it should */
+    uint64_t ended_by_ns;       /* all requests, once healed: L1 */
+    uint64_t unserved;          /* messages that nobody served who was healed, at the heal */
     uint64_t healed_ns, slow_until_ns, broker_up_ns, calm_until_ns, storage_until_ns;
     int64_t broker_offset_ns; /* the broker's wall clock minus simulated time */
     uint32_t connections, incarnations, executions, arrivals, published;

@@ -1,5 +1,5 @@
-/* The age limit of the modelled request stream, against what real servers were seen to do (rule 20, scripts 13, 62, 63):
- * who is dropped, when, and what the books say of it. Times are in ms. */
+/* The age limit of the modelled request stream, against what real servers were seen to do (rule 20, scripts 13, 62 and
+ * 63): who is dropped, when, and what the books say of it. Times are in ms. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
