@@ -114,7 +114,7 @@ static void provision_run(void *argument)
     }
     if (!job->clock_only && job->status == BROKER_OK) {
         find_durability(broker, job);
-        job->room_known = job->room_needed && room_look(broker, &job->room);
+        job->room_known = job->room_needed && room_look(broker, config, &job->room);
     }
     /* Confirmed before the records are read: a rollback that does not find us listed was written before we read. */
     if (job->announcement != NULL && job->status == BROKER_OK) {

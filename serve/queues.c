@@ -107,7 +107,7 @@ static void queues_run(void *argument)
                            &ignored);
     }
     waiting_look(job, broker);
-    job->room_known = job->room_wanted && room_look(broker, &job->room);
+    job->room_known = job->room_wanted && room_look(broker, job->instance->config, &job->room);
     job->takers_known = job->takers_wanted && broker_kv_each(broker, BROKER_BUCKET_INSTANCES, "state.*", takers_count,
                                                              job, &job->error) == BROKER_OK;
     job->good = true;

@@ -19,7 +19,23 @@ int64_t room_messages_max(const struct config *config, bool needed)
     return config->queue_pending_max + (needed ? SERVE_QUEUE_ROOM : 0);
 }
 
-bool room_look(struct broker *broker, struct room_seen *ret_seen)
+/* An instance of an earlier version gives the stream a bound without that room when it starts. */
+static void room_restore(struct broker *broker, const struct config *config, struct broker_stream *requests)
+{
+    bool raised = false;
+    struct broker_error error = { 0 };
+    int64_t wanted = room_messages_max(config, true);
+    if (!requests->ours || requests->messages_max <= 0 || requests->messages_max >= wanted) {
+        return;
+    }
+    if (broker_queue_raise(broker, wanted, &raised, &error) == BROKER_OK && raised) {
+        requests->messages_max = wanted;
+        log_info("nats.storage", "the request stream had too low a bound and has room again",
+                 LOG_I64("messages", wanted));
+    }
+}
+
+bool room_look(struct broker *broker, const struct config *config, struct room_seen *ret_seen)
 {
     struct broker_stream requests, instances;
     struct broker_error
@@ -28,6 +44,7 @@ bool room_look(struct broker *broker, struct room_seen *ret_seen)
         broker_stream_info(broker, "KV_" BROKER_BUCKET_INSTANCES, &instances, &ignored) != BROKER_OK) {
         return false;
     }
+    room_restore(broker, config, &requests);
     *ret_seen = (struct room_seen){
         .sequence = requests.last_sequence,
         .messages = requests.messages,

@@ -14,8 +14,8 @@ struct room_seen {
 bool room_needed(struct broker *broker);
 /* The bound of the stream. */
 int64_t room_messages_max(const struct config *config, bool needed);
-/* False, and nothing is known, if the broker does not say. */
-bool room_look(struct broker *broker, struct room_seen *ret_seen);
+/* False, and nothing is known, if the broker does not say. Gives a stream of ours its bound again. */
+bool room_look(struct broker *broker, const struct config *config, struct room_seen *ret_seen);
 /* -> INPUT_STREAM */
 void room_tell(struct instance *instance, const struct room_seen *seen);
 

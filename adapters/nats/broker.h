@@ -80,6 +80,10 @@ struct broker_info {
  * also with discard=new: all before 2.10.6. One that can't be read is taken for such a one. */
 bool broker_drops_when_full(const char *server_version);
 
+/* Gives the request stream a higher bound, if it carries BROKER_MARK and has a lower one; *ret_raised says so. */
+enum broker_status broker_queue_raise(struct broker *broker, int64_t messages_max, bool *ret_raised,
+                                      struct broker_error *ret_error);
+
 /* Connects; NULL with *ret_error filled if that fails. timeout_ms: 0 = 2000, more is cut to 2000. */
 struct broker *broker_connect(const struct endpoint *endpoint, uint32_t timeout_ms, struct broker_error *ret_error);
 void broker_close(struct broker *broker); /* NULL is fine */

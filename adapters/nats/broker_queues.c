@@ -36,6 +36,29 @@ bool broker_drops_when_full(const char *server_version)
     return false;
 }
 
+enum broker_status broker_queue_raise(struct broker *broker, int64_t messages_max, bool *ret_raised,
+                                      struct broker_error *ret_error)
+{
+    cJSON *info = NULL, *answer = NULL;
+    enum broker_status status = broker_api(broker, "$JS.API.STREAM.INFO." BROKER_STREAM_REQUESTS, NULL,
+                                           "look up the request stream", &info, ret_error);
+    if (status != BROKER_OK) {
+        return status;
+    }
+    cJSON *config = cJSON_GetObjectItemCaseSensitive(info, "config");
+    int64_t bound = json_integer(config, "max_msgs", -1);
+    bool raise = broker_made_it(config) && bound > 0 && bound < messages_max;
+    if (raise) {
+        cJSON_SetNumberHelper(cJSON_GetObjectItemCaseSensitive(config, "max_msgs"), (double)messages_max);
+        status = broker_api_json(broker, "$JS.API.STREAM.UPDATE." BROKER_STREAM_REQUESTS, cJSON_Duplicate(config, true),
+                                 "raise the bound of the request stream", &answer, ret_error);
+        cJSON_Delete(answer);
+    }
+    cJSON_Delete(info);
+    *ret_raised = status == BROKER_OK ? raise : *ret_raised;
+    return status;
+}
+
 static uint64_t bytes_mean(const cJSON *state)
 {
     int64_t messages = json_integer(state, "messages", 0), bytes = json_integer(state, "bytes", 0);
