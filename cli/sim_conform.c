@@ -26,7 +26,7 @@ static const char usage[] =
     "  --jobs N            scripts at a time (32)\n"
     "  --out FOLDER        make random scripts that differ small, and write them there\n"
     "  --trace             tell what is seen, line by line; of many random ones, where it differs\n"
-    "  --print             print the random script of --seed and stop\n"
+    "  --print             print the random script of --seed, as that --backend plays it, and stop\n"
 #ifdef STEAD_MUTANTS
     "  --mutant N          plant bug N in the model (0: none)\n"
 #endif
@@ -293,7 +293,10 @@ static bool campaigns_run(const struct conform_arguments *arguments, const struc
 static int print_random(const struct conform_arguments *arguments)
 {
     struct script script;
-    struct random_options options = { .profile = JET_2_9 };
+    struct random_options options = {
+        .profile = strstr(arguments->backends, "current") != NULL ? JET_2_10 : JET_2_9,
+        .cluster = strncmp(arguments->backends, "cluster", 7) == 0,
+    };
     if (!random_script(arguments->seed, &options, &script)) {
         return SIM_EXIT_NO_MEMORY;
     }
@@ -308,6 +311,9 @@ static int conform_run(const struct conform_arguments *arguments, struct conform
     if (total == NULL) {
         return SIM_EXIT_NO_MEMORY;
     }
+    total->files = scripts->count;
+    total->random = arguments->random;
+    total->seed = arguments->seed;
     int status = backends_read(arguments, sites, total);
     if (status == 0) {
         status = campaigns_run(arguments, scripts, sites, total) ? 0 : EXIT_NO_SERVER;

@@ -13,6 +13,8 @@ struct conform_total {
     struct campaign campaigns[CONFORM_BACKENDS_MAX];
     double seconds[CONFORM_BACKENDS_MAX];
     uint32_t count;
+    uint32_t files;        /* scripts that were read */
+    uint64_t random, seed; /* how many random ones, and the first seed */
 };
 
 /* argv[0] is "conform". Returns 0 if all agreed, 4 if something differed, 2, 69 (no such server) or 70. Forks first

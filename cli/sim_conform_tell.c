@@ -97,8 +97,9 @@ static void campaign_json(const struct campaign *campaign, double seconds, FILE 
         const struct finding *finding = &campaign->findings[at];
         fprintf(out, "%s{\"script\":", at == 0 ? "" : ",");
         text_json(out, finding->path);
-        fprintf(out, ",\"line\":%" PRIu32 ",\"kind\":\"%s\",\"steady\":%s,\"why\":", finding->verdict.line,
-                verdict_word(finding->verdict.kind), finding->steady ? "true" : "false");
+        fprintf(out, ",\"line\":%" PRIu32 ",\"kind\":\"%s\",\"again\":%" PRIu32 ",\"steady\":%s,\"why\":",
+                finding->verdict.line, verdict_word(finding->verdict.kind), finding->again,
+                finding->steady ? "true" : "false");
         text_json(out, finding->verdict.why);
         fputc('}', out);
     }
@@ -107,7 +108,8 @@ static void campaign_json(const struct campaign *campaign, double seconds, FILE 
 
 void conform_json(const struct conform_total *total, FILE *out)
 {
-    fputs("{\"backends\":[", out);
+    fprintf(out, "{\"files\":%" PRIu32 ",\"random\":%" PRIu64 ",\"seed\":%" PRIu64 ",\"backends\":[", total->files,
+            total->random, total->seed);
     for (uint32_t at = 0; at < total->count; at++) {
         fputs(at == 0 ? "" : ",", out);
         campaign_json(&total->campaigns[at], total->seconds[at], out);

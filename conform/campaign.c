@@ -13,7 +13,7 @@
 #include "conform/reduce.h"
 #include "conform/runner.h"
 
-enum { CHUNK = RANDOM_GROUP, AGAIN = 2, REDUCE_ROUNDS = 40, MODEL_SEEDS = 8 };
+enum { CHUNK = 4 * RANDOM_GROUP, AGAIN = 2, REDUCE_ROUNDS = 40, MODEL_SEEDS = 8 };
 
 struct batch {
     struct campaign *campaign;
@@ -90,15 +90,29 @@ static bool play_again(struct batch *batch, const struct script *script, struct 
     return good;
 }
 
-static void finding_add(struct campaign *campaign, const struct verdict *verdict, const char *path, bool steady)
+static struct finding *finding_place(struct campaign *campaign, bool steady)
 {
+    if (campaign->finding_count < FINDINGS_MAX) {
+        return &campaign->findings[campaign->finding_count++];
+    }
+    for (uint32_t at = 0; steady && at < FINDINGS_MAX; at++) {
+        if (!campaign->findings[at].steady) {
+            return &campaign->findings[at];
+        }
+    }
+    return NULL;
+}
+
+static void finding_add(struct campaign *campaign, const struct verdict *verdict, const char *path, uint32_t again)
+{
+    bool steady = again == AGAIN;
     campaign->unsteady += !steady;
     campaign->unmet += steady && verdict->kind == VERDICT_UNMET;
     campaign->differences += steady && verdict->kind == VERDICT_DIFFERENCE;
     campaign->broken += steady && verdict->kind == VERDICT_BROKEN;
-    if (campaign->finding_count < FINDINGS_MAX) {
-        struct finding *finding = &campaign->findings[campaign->finding_count++];
-        *finding = (struct finding){ .verdict = *verdict, .steady = steady };
+    struct finding *finding = finding_place(campaign, steady);
+    if (finding != NULL) {
+        *finding = (struct finding){ .verdict = *verdict, .again = again, .steady = steady };
         (void)snprintf(finding->path, sizeof(finding->path), "%s", path);
     }
 }
@@ -155,8 +169,8 @@ static bool doubts_settle(struct batch *batch, struct job *doubts, struct verdic
                           bool random)
 {
     struct campaign *campaign = batch->campaign;
-    uint32_t failed[CHUNK] = { 0 };
-    bool good = true;
+    uint32_t *failed = calloc(count + 1, sizeof(*failed));
+    bool good = failed != NULL || fail(campaign, "out of memory");
     for (uint32_t round = 0; good && count > 0 && round < AGAIN; round++) {
         campaign->replays += count;
         good = site_ensure(batch) && jobs_play(batch, doubts, count);
@@ -177,8 +191,9 @@ static bool doubts_settle(struct batch *batch, struct job *doubts, struct verdic
         if (failed[at] == AGAIN && random && verdicts[at].kind != VERDICT_BROKEN) {
             make_small(batch, doubts[at].script, &verdicts[at], path);
         }
-        finding_add(campaign, &verdicts[at], path, failed[at] == AGAIN);
+        finding_add(campaign, &verdicts[at], path, failed[at]);
     }
+    free(failed);
     return good;
 }
 
@@ -193,11 +208,12 @@ static void seen_add(struct campaign *campaign, const struct verdict *verdict)
 static bool jobs_run(struct batch *batch, struct job *jobs, uint32_t count, bool random)
 {
     struct campaign *campaign = batch->campaign;
-    struct job doubts[CHUNK];
-    struct verdict verdicts[CHUNK];
+    struct job *doubts = calloc(count + 1, sizeof(*doubts));
+    struct verdict *verdicts = calloc(count + 1, sizeof(*verdicts));
     uint32_t doubt_count = 0;
+    bool good = (doubts != NULL && verdicts != NULL) || fail(campaign, "out of memory");
     batch->counts = true;
-    bool good = count == 0 || (site_ensure(batch) && jobs_play(batch, jobs, count));
+    good = good && (count == 0 || (site_ensure(batch) && jobs_play(batch, jobs, count)));
     batch->counts = false;
     for (uint32_t at = 0; at < count; at++) {
         struct verdict verdict;
@@ -215,7 +231,10 @@ static bool jobs_run(struct batch *batch, struct job *jobs, uint32_t count, bool
         }
     }
     batch->before += count;
-    return good && doubts_settle(batch, doubts, verdicts, doubt_count, random);
+    good = good && doubts_settle(batch, doubts, verdicts, doubt_count, random);
+    free(doubts);
+    free(verdicts);
+    return good;
 }
 
 /* -- the model as a back end -- */
@@ -237,7 +256,7 @@ static bool model_end_to_end(struct campaign *campaign, const struct script *scr
             model_play(script, cast, seed, campaign->bug, &trace) && verdict_make(script, &trace, &options, &verdict);
     }
     if (good && verdict.kind != VERDICT_GOOD) {
-        finding_add(campaign, &verdict, script->path, true);
+        finding_add(campaign, &verdict, script->path, AGAIN);
     }
     campaign->modelled += seed == 1;
     trace_free(&trace);
@@ -313,11 +332,28 @@ bool campaign_files(struct campaign *campaign, const struct script *scripts, uin
 
 /* -- random ones -- */
 
+static struct random_options random_options_of(const struct campaign *campaign)
+{
+    return (struct random_options){ .profile = campaign->backend->profile, .cluster = campaign->backend->nodes > 1 };
+}
+
+/* How many seeds from there on do the same to their server: those that kill it can't be more than all at once. */
+static uint32_t chunk_size(const struct campaign *campaign, uint64_t seed)
+{
+    struct random_options options = random_options_of(campaign);
+    uint32_t count = RANDOM_GROUP - (uint32_t)(seed % RANDOM_GROUP);
+    while (!random_restarts(seed, &options) && !random_restarts(seed + count, &options) &&
+           count + RANDOM_GROUP <= CHUNK) {
+        count += RANDOM_GROUP;
+    }
+    return count;
+}
+
 static bool chunk_run(struct campaign *campaign, struct batch *batch, uint64_t seed, uint32_t count)
 {
     struct script *scripts = calloc(count, sizeof(*scripts));
     struct job *jobs = calloc(count, sizeof(*jobs));
-    struct random_options options = { .profile = campaign->backend->profile };
+    struct random_options options = random_options_of(campaign);
     bool good = scripts != NULL && jobs != NULL;
     for (uint32_t at = 0; good && at < count; at++) {
         good = random_script(seed + at, &options, &scripts[at]);
@@ -346,7 +382,7 @@ bool campaign_random(struct campaign *campaign, uint64_t seed, uint32_t count)
     struct batch batch = { .campaign = campaign, .what = "random", .all = count };
     bool good = true;
     for (uint32_t begun = 0, now; good && begun < count; begun += now) {
-        now = RANDOM_GROUP - (uint32_t)((seed + begun) % RANDOM_GROUP); /* up to the next group */
+        now = chunk_size(campaign, seed + begun);
         now = count - begun < now ? count - begun : now;
         good = chunk_run(campaign, &batch, seed + begun, now);
     }

@@ -19,10 +19,11 @@ struct backend {
 struct finding {
     struct verdict verdict;
     char path[256]; /* of the script; of a small one that was written */
-    bool steady;    /* it came again */
+    uint32_t again; /* how often it came again, of two times */
+    bool steady;    /* each time */
 };
 
-enum { FINDINGS_MAX = 64 };
+enum { FINDINGS_MAX = 256 }; /* those that came again push out those that did not */
 
 struct campaign {
     const struct backend *backend;

@@ -4,7 +4,7 @@
  *
  * Along the trace: before a line, each timer whose span (and some lateness) has passed must have gone off, one whose
  * span has begun may have. An event must be the first thing that the model sent to that pull and nobody saw yet; if
- * there is none, some timer goes off at that moment. What was sent must be seen soon. */
+ * there is none, some timer goes off at that moment. What was sent must be seen soon, or when the player looked next. */
 #include "conform/judge.h"
 
 #include <inttypes.h>
@@ -255,7 +255,7 @@ static bool run(struct judging *judging)
     judging->pick_at = 0;
     for (uint32_t at = 0; good && at < trace->count; at++) {
         const struct item *item = &trace->items[at];
-        good = nothing_overdue(judging, at, item->at_ns, item->line);
+        good = nothing_overdue(judging, at, item->at_ns - item->gap_ns, item->line);
         if (good && item->kind != ITEM_HEARD) {
             good = item->kind == ITEM_LINE ? line_explained(judging, at) : event_explained(judging, at);
         }

@@ -76,7 +76,7 @@ bool model_alive(const struct model *model, const struct model_timer *timer)
     if (timer->kind == JET_TIMER_MESSAGE) {
         const struct message *message = jet_message(&model->jet, timer->number);
         return message != NULL && message->stamp == timer->stamp &&
-               (message->state == MESSAGE_PENDING || message->redone);
+               (message->state == MESSAGE_PENDING || message->redone || message->ghost != GHOST_NONE);
     }
     return true;
 }
@@ -216,10 +216,10 @@ static struct answer do_state(struct model *model, const struct script_line *lin
         answer.numbers[ANSWER_MESSAGES] = model->jet.messages_live;
         return answer;
     }
-    const struct jet_consumer *consumer = &model->jet.consumers[part->function];
-    if (!consumer->exists) {
-        return refused(false);
+    if (part->function == JET_FUNCTIONS_MAX || !model->jet.consumers[part->function].exists) {
+        return refused(false); /* it never was, or is gone */
     }
+    const struct jet_consumer *consumer = &model->jet.consumers[part->function];
     uint64_t waiting = 0;
     for (uint32_t at = consumer->pulls.head; at != 0; at = model->jet.pulls[at - 1].next) {
         waiting++;

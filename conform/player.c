@@ -251,12 +251,10 @@ void player_end(struct player *player)
 void player_turn(struct player *player, uint64_t now_ns)
 {
     if (player->begun_ns == 0) {
-        player->begun_ns = now_ns;
+        player->begun_ns = player->heard_ns = now_ns;
         line_begin(player, now_ns);
     }
-    for (uint32_t at = 0; at < player->connection_count; at++) {
-        player_hear(player, &player->connections[at], now_ns);
-    }
+    player_hear(player, now_ns);
     while (player->state == PLAYER_PLAYING && line_over(player, now_ns)) {
         if (player->script->lines[player->line].operation == OPERATION_KILL_LEADER && player->asked) {
             player->asked = false;
@@ -285,9 +283,7 @@ uint32_t player_polls(const struct player *player, struct pollfd *ret_polls)
 
 void player_world_begins(struct player *player, uint64_t now_ns)
 {
-    for (uint32_t at = 0; at < player->connection_count; at++) {
-        player_hear(player, &player->connections[at], now_ns);
-    }
+    player_hear(player, now_ns);
     struct item *item = &player->trace.items[player->item];
     item->at_ns = item->until_ns = player_since(player, now_ns);
 }
@@ -296,9 +292,7 @@ void player_world_ended(struct player *player, uint64_t now_ns, bool connections
 {
     struct item *item = &player->trace.items[player->item];
     if (connections_lost) {
-        for (uint32_t at = 0; at < player->connection_count; at++) {
-            player_hear(player, &player->connections[at], now_ns); /* last words */
-        }
+        player_hear(player, now_ns); /* last words */
         connections_close(player, false);
     }
     player->state = PLAYER_PLAYING;

@@ -41,6 +41,7 @@ struct player {
     struct trace trace;
     uint32_t line, item; /* the line that is on, and its item in the trace */
     uint64_t begun_ns, line_ends_ns, answer_until_ns;
+    uint64_t heard_ns;   /* when it read its connections last */
     uint64_t planned_ns; /* when the line should have been sent */
     bool asked, answered;
     uint32_t connection_count;

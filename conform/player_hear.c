@@ -36,6 +36,7 @@ static void on_pull(struct player *player, const struct wire_message *message, u
         return;
     }
     item->line = player->line;
+    item->gap_ns = now_ns - player->heard_ns;
     item->name = name;
     item->sequence = sequence;
     item->delivered = delivered;
@@ -81,7 +82,7 @@ static void on_answer(struct player *player, const struct wire_message *message)
     player->trace.items[player->item].answer = answer_of(line, message);
 }
 
-void player_hear(struct player *player, struct player_connection *connection, uint64_t now_ns)
+static void connection_hear(struct player *player, struct player_connection *connection, uint64_t now_ns)
 {
     struct wire_message message;
     if (connection->wire.fd < 0) {
@@ -100,4 +101,12 @@ void player_hear(struct player *player, struct player_connection *connection, ui
     if (!good && player->state != PLAYER_WORLD) {
         player_break(player, "the broker closed a connection");
     }
+}
+
+void player_hear(struct player *player, uint64_t now_ns)
+{
+    for (uint32_t at = 0; at < player->connection_count; at++) {
+        connection_hear(player, &player->connections[at], now_ns);
+    }
+    player->heard_ns = now_ns;
 }

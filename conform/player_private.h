@@ -12,7 +12,7 @@ enum {
 
 void player_break(struct player *player, const char *why);
 uint64_t player_since(const struct player *player, uint64_t now_ns);
-/* Reads one connection and writes down what came. */
-void player_hear(struct player *player, struct player_connection *connection, uint64_t now_ns);
+/* Reads all connections and writes down what came. */
+void player_hear(struct player *player, uint64_t now_ns);
 
 #endif

@@ -216,6 +216,27 @@ static void write_publish(struct writer *writer, enum kind kind)
     }
 }
 
+/* The highest sequence of the work queue so far. */
+static uint64_t last_sequence(const struct writer *writer)
+{
+    uint64_t last = 0;
+    for (uint32_t at = 0; at < writer->trace.count; at++) {
+        const struct item *item = &writer->trace.items[at];
+        uint64_t sequence = item->kind == ITEM_LINE ? item->answer.numbers[ANSWER_SEQUENCE] : NUMBER_ANY;
+        bool stored = sequence != NUMBER_ANY && writer->script->lines[item->line].operation == OPERATION_PUB;
+        last = stored && sequence > last ? sequence : last;
+    }
+    return last;
+}
+
+static void write_remove(struct writer *writer, uint32_t sequence)
+{
+    bool deafens = writer->options->cluster && writer->options->profile == JET_2_9;
+    if (!deafens || sequence <= last_sequence(writer)) {
+        add(writer, "remove W %" PRIu32, sequence);
+    }
+}
+
 static void write_kind(struct writer *writer, enum kind kind)
 {
     uint32_t consumer = any_consumer(writer);
@@ -246,7 +267,7 @@ static void write_kind(struct writer *writer, enum kind kind)
         write_wait(writer);
         return;
     case KIND_REMOVE:
-        add(writer, "remove W %" PRIu32, sequence);
+        write_remove(writer, sequence);
         return;
     case KIND_GET:
         add(writer, "get W %" PRIu32, sequence);
@@ -309,7 +330,8 @@ static enum kind draw_kind(const struct writer *writer)
 static void write_some(struct writer *writer, uint32_t lines)
 {
     bool crowded = writer->timer_from_ms < writer->now_ms + LINE_MS + CLEAR_BEFORE_MS;
-    bool kill = random_restarts(writer->seed) && !writer->restarted && writer->script->count >= lines / 2;
+    bool kill =
+        random_restarts(writer->seed, writer->options) && !writer->restarted && writer->script->count >= lines / 2;
     if (crowded) {
         write_wait(writer);
     } else if (kill) {
@@ -321,9 +343,9 @@ static void write_some(struct writer *writer, uint32_t lines)
     }
 }
 
-bool random_restarts(uint64_t seed)
+bool random_restarts(uint64_t seed, const struct random_options *options)
 {
-    return seed / RANDOM_GROUP % 4 == 3;
+    return !options->cluster && seed / RANDOM_GROUP % 4 == 3;
 }
 
 bool random_script(uint64_t seed, const struct random_options *options, struct script *ret_script)
@@ -345,7 +367,7 @@ bool random_script(uint64_t seed, const struct random_options *options, struct s
     for (uint32_t tries = 0; tries < 4 * LINES_MAX && !writer->failed; tries++) {
         uint32_t before = script.count;
         bool over = script.count >= lines || writer->now_ms > begun + TIME_MAX_MS;
-        if (over && (writer->restarted || !random_restarts(seed))) {
+        if (over && (writer->restarted || !random_restarts(seed, options))) {
             break;
         }
         write_some(writer, lines);

@@ -13,10 +13,11 @@ enum { RANDOM_GROUP = 64 }; /* seeds that lie together are alike in what they do
 
 struct random_options {
     enum jet_profile profile;
+    bool cluster; /* its servers are not killed, and it is not asked for what makes one of 2.9 deaf (62-deaf) */
 };
 
 /* Whether a script of that seed kills its server once: of four groups of seeds, the last. */
-bool random_restarts(uint64_t seed);
+bool random_restarts(uint64_t seed, const struct random_options *options);
 
 /* False if memory is short. script_free() is the caller's. */
 bool random_script(uint64_t seed, const struct random_options *options, struct script *ret_script);

@@ -12,6 +12,7 @@
 
 #include "adapters/loop/loop.h"
 #include "conform/player.h"
+#include "conform/tidy.h"
 
 enum { WIDTH_MAX = 128, DOWN_MS = 100, HELD_MS = 20 };
 
@@ -28,6 +29,7 @@ struct runner {
     uint32_t count, next, done, width;
     bool together; /* all at once, and they wait for each other */
     struct seat *seats;
+    struct tidy tidy;
     uint64_t lead_ns; /* until the first deed of that script that needs longest */
 };
 
@@ -83,6 +85,7 @@ static void seat_empty(struct runner *runner, struct seat *seat)
     if (player->state == PLAYER_BROKEN) {
         (void)snprintf(seat->job->why, sizeof(seat->job->why), "%.119s", player->why);
     }
+    tidy_script(&runner->tidy, player->script, player->prefix);
     trace_sort(&player->trace);
     seat->job->trace = player->trace;
     player->trace = (struct trace){ .count = 0 };
@@ -147,6 +150,7 @@ static void deed_do(struct runner *runner, struct seat *first)
             player_world_begins(&seat->player, now);
         }
     }
+    tidy_let_go(&runner->tidy);
     bool good = line->operation == OPERATION_RESTART ? deed_restart(runner, line)
                 : line->operation == OPERATION_PAUSE ? deed_pause(runner, line)
                                                      : deed_kill_leader(runner, line, player->leader);
@@ -238,13 +242,16 @@ bool runner_play(struct site *site, struct job *jobs, uint32_t count, const stru
     if (runner.seats == NULL) {
         return false;
     }
+    tidy_begin(&runner.tidy, site);
     while (runner.done < count) {
         uint64_t next = turn_all(&runner);
+        tidy_turn(&runner.tidy);
         deeds(&runner);
         if (runner.done < count) {
             wait_some(&runner, next);
         }
     }
+    tidy_end(&runner.tidy);
     free(runner.seats);
     return true;
 }

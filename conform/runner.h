@@ -1,6 +1,6 @@
 /* Plays many scripts on one site at once. Scripts that do something to the server itself meet at such a line: each
  * waits there until all have come, it is done once, and all go on. They must do the same things in the same order
- * (runner_deeds()).
+ * (runner_deeds()). What a script leaves on the site is deleted when it ends (tidy.h).
  *
  * One thread; it sleeps in poll() while nothing is due. */
 #ifndef STEAD_CONFORM_RUNNER_H

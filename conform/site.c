@@ -3,6 +3,7 @@
 #include "conform/site.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
@@ -13,11 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "adapters/loop/loop.h"
 #include "adapters/spawner/spawner.h"
 #include "conform/wire.h"
+
+#define MEMORY_BYTES  (UINT64_C(1) << 30)
+#define FOLDER_PREFIX "stead-conform-"
 
 enum { CHILDREN_MAX = 64, READY_MS = 30000, STOP_MS = 20000 };
 
@@ -40,6 +45,56 @@ struct site {
     struct node nodes[SITE_NODES_MAX];
 };
 
+/* -- folders -- */
+
+/* In memory if there is room: a cluster syncs a log for each of its streams and consumers, and where that waits for a
+ * disk it plays a fifth as many scripts, late. A kill loses as much of either: nothing that was written. */
+static const char *scratch_folder(void)
+{
+    const char *temporary = getenv("TMPDIR"), *memory = "/dev/shm";
+    struct statvfs space;
+    if (temporary != NULL && temporary[0] != 0) {
+        return temporary;
+    }
+    bool room = access(memory, W_OK | X_OK) == 0 && statvfs(memory, &space) == 0 &&
+                (uint64_t)space.f_bavail * space.f_frsize >= MEMORY_BYTES;
+    return room ? memory : "/tmp";
+}
+
+static int remove_one(const char *path, const struct stat *what, int kind, struct FTW *where)
+{
+    (void)what;
+    (void)kind;
+    (void)where;
+    (void)remove(path);
+    return 0;
+}
+
+static int is_folder_of_ours(const struct dirent *entry)
+{
+    return strncmp(entry->d_name, FOLDER_PREFIX, strlen(FOLDER_PREFIX)) == 0;
+}
+
+/* Those of processes that were killed: their files are memory. */
+static void folders_sweep(void)
+{
+    struct dirent **entries = NULL;
+    const char *folder = scratch_folder();
+    int count = scandir(folder, &entries, is_folder_of_ours, alphasort);
+    for (int at = 0; at < count; at++) {
+        char path[SITE_PATH_MAX];
+        long owner = strtol(entries[at]->d_name + strlen(FOLDER_PREFIX), NULL, 10);
+        (void)snprintf(path, sizeof(path), "%.100s/%.100s", folder, entries[at]->d_name);
+        if (owner > 0 && kill((pid_t)owner, 0) != 0 && errno == ESRCH) {
+            (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        }
+        free(entries[at]);
+    }
+    free(entries);
+}
+
+/* -- processes -- */
+
 static void on_event(void *owner, const struct spawner_event *event)
 {
     struct sites *sites = owner;
@@ -57,6 +112,7 @@ static void on_event(void *owner, const struct spawner_event *event)
 
 struct sites *sites_begin(void)
 {
+    folders_sweep();
     struct sites *sites = calloc(1, sizeof(*sites));
     struct spawner_options options = { .scratch_directory = NULL };
     if (sites == NULL || spawner_start(&options, &sites->spawner) != 0 || loop_create(&sites->loop) != 0 ||
@@ -241,9 +297,8 @@ static bool site_takes_streams(struct site *site)
 
 static bool site_prepare(struct site *site)
 {
-    const char *temporary = getenv("TMPDIR");
-    (void)snprintf(site->directory, sizeof(site->directory), "%s/stead-conform-XXXXXX",
-                   temporary == NULL || temporary[0] == 0 ? "/tmp" : temporary);
+    (void)snprintf(site->directory, sizeof(site->directory), "%s/" FOLDER_PREFIX "%d-XXXXXX", scratch_folder(),
+                   (int)getpid());
     if (mkdtemp(site->directory) == NULL) {
         site->directory[0] = 0;
         return false;
@@ -290,15 +345,6 @@ struct site *site_start(struct sites *sites, const char *program, uint32_t nodes
         return NULL;
     }
     return site;
-}
-
-static int remove_one(const char *path, const struct stat *what, int kind, struct FTW *where)
-{
-    (void)what;
-    (void)kind;
-    (void)where;
-    (void)remove(path);
-    return 0;
 }
 
 void site_end(struct site *site)

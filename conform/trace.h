@@ -43,6 +43,7 @@ enum item_kind { ITEM_LINE, ITEM_DELIVERY, ITEM_ENDED, ITEM_HEARD };
 struct item {
     uint64_t at_ns;    /* since the script began: when the line was sent, when the event was received */
     uint64_t until_ns; /* of a line: when its effect was certain: a server is up again, an answer was there */
+    uint64_t gap_ns;   /* of an event: so long before, nobody had looked; it came some time in between */
     enum item_kind kind;
     uint32_t line; /* index; of an event: the line that was last sent */
     bool skipped;

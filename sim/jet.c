@@ -64,9 +64,12 @@ static struct message *consumer_next(struct jet *jet, struct jet_consumer *consu
 
 void jet_serve(struct jet *jet, uint64_t now_ns, struct jet_consumer *consumer)
 {
-    if (jet_goes_astray(jet, consumer)) {
+    jet_ghosts_served(jet, consumer);
+    if (jet_goes_astray(jet, now_ns, consumer)) {
+        /* Handed back, its ack wait still runs; else another one begins (script 67-astray-clock). */
         struct message *taken = jet_redo(jet, consumer);
-        jet_message_arm(jet, taken, now_ns + jet->settings.ack_wait_ns);
+        bool runs = taken->due_ns > now_ns;
+        jet_message_arm(jet, taken, runs ? taken->due_ns : now_ns + jet->settings.ack_wait_ns);
     }
     while (consumer->exists && !consumer->away && consumer->pulls.head != 0) {
         struct message *message = consumer_next(jet, consumer);
@@ -131,6 +134,7 @@ struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, co
     message->stored_ns = now_ns;
     message->stored_wall_ns = wall_ns;
     message->state = MESSAGE_NEW;
+    message->ghost = GHOST_NONE;
     jet->messages_live++;
     jet->live[content->function]++;
     jet->bytes_live += bytes;
@@ -150,8 +154,10 @@ struct jet_ack jet_publish(struct jet *jet, uint64_t now_ns, int64_t wall_ns, co
 uint64_t jet_ensure_consumer(struct jet *jet, uint64_t now_ns, uint32_t function)
 {
     struct jet_consumer *consumer = &jet->consumers[function];
-    consumer->exists = true;
-    jet_serve(jet, now_ns, consumer);
+    if (!consumer->exists) { /* one that is there is not woken (script 65-not-woken) */
+        consumer->exists = true;
+        jet_serve(jet, now_ns, consumer);
+    }
     return jet->last_sequence;
 }
 
@@ -172,6 +178,7 @@ void jet_delete_consumer(struct jet *jet, uint32_t function)
         if (message->content.function == function) {
             message->delivered = 0;
             message->redone = false;
+            message->ghost = GHOST_NONE;
         }
         if (there && message->content.function == function) {
             message->state = MESSAGE_NEW;
@@ -222,6 +229,10 @@ void jet_due(struct jet *jet, uint64_t now_ns, enum jet_timer timer, uint32_t nu
         return;
     }
     struct message *message = &jet->messages[number - 1];
+    if (message->stamp == stamp && message->ghost != GHOST_NONE) {
+        jet_ghost_due(jet, now_ns, message);
+        return;
+    }
     if (message->stamp != stamp || (message->state != MESSAGE_PENDING && !message->redone)) {
         return;
     }

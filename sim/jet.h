@@ -61,6 +61,9 @@ enum message_state {
     MESSAGE_HIDDEN,  /* the same, and the index by subject counts it as gone: only its number finds it */
 };
 
+/* Of a message that is gone, whether its consumer waits for the ack of it (jet_ghost.c). */
+enum ghost { GHOST_NONE, GHOST_WAITS, GHOST_DUE };
+
 struct message {
     struct content content;
     uint64_t sequence, stored_ns, delivered_ns, acked_ns, due_ns;
@@ -71,6 +74,7 @@ struct message {
     uint32_t earlier;   /* sequence of the message before it with the same request; 0 ends it */
     uint8_t state;      /* enum message_state */
     bool redone;        /* pending, and given once more as if it were new (jet_redo.c) */
+    uint8_t ghost;      /* enum ghost */
 };
 
 struct pull {
@@ -87,9 +91,12 @@ struct jet_list {
 
 struct jet_consumer {
     bool exists, away; /* away: no leader, nothing is delivered */
+    bool ghosts_due;   /* some of its messages are GHOST_DUE */
     bool stale;        /* pulls of a connection that is gone were waiting, and nothing was served since */
-    uint32_t pending;  /* PENDING and DUE: what max_ack_pending counts; ghosts too */
-    uint64_t next;     /* from there on it looks for what is new; 0: not yet looked */
+    uint32_t behind;   /* sequence of the message that was put behind what falls due at `behind_ns`; 0: none */
+    uint64_t behind_ns;
+    uint32_t pending; /* PENDING and DUE: what max_ack_pending counts; ghosts too */
+    uint64_t next;    /* from there on it looks for what is new; 0: not yet looked */
     struct jet_list fresh, due, pulls;
 };
 
@@ -145,9 +152,13 @@ enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL, JET_TIMER_AGE };
     X(ACK_LOST, "2.9 is killed 20 to 100 ms after an ack", "the message stays away", "the message is back")            \
     X(LEFT_BEHIND, "2.9 is killed after an ack", "the message stays away", "the stream has it, its consumer does not") \
     X(HIDDEN, "2.9 leaves a message behind", "its index by subject counts it", "only its number finds it")             \
-    X(HAUNTED, "2.9 is killed, and a message is gone", "its consumer knows", "it waits for the ack")                   \
+    X(HAUNTED, "a server is killed, and a message is gone", "its consumer knows", "it waits for the ack")              \
     X(REDONE, "on 2.9 a redelivery falls to the pull of a connection that is gone", "it waits for the next pull",      \
       "the youngest delivery is repeated as if it were the first")                                                     \
+    X(ACKED_AGAIN, "a consumer of 2.9 stalls before a message that it is to repeat, and that is acked", "it is gone",  \
+      "in a cluster it is given first")                                                                                \
+    X(BEHIND, "on 2.15 a redelivery falls to the pull of a connection that is gone", "it is the next one",             \
+      "it goes behind the others")                                                                                     \
     X(DELIVERY_FORGOTTEN, "a kill within 100 ms of a delivery", "it counts", "it is counted again")
 
 enum jet_choice {

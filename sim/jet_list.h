@@ -10,9 +10,18 @@ void jet_list_insert(struct jet *jet, struct jet_list *list, struct message *mes
 struct message *jet_list_take(struct jet *jet, struct jet_list *list);                 /* of one that is not empty */
 void jet_list_remove(struct jet *jet, struct jet_list *list, struct message *message); /* if it is in it */
 /* Whether the redelivery that is next goes astray, and then: which message waits for its ack wait again. */
-bool jet_goes_astray(struct jet *jet, struct jet_consumer *consumer);
+bool jet_goes_astray(struct jet *jet, uint64_t now_ns, struct jet_consumer *consumer);
 struct message *jet_redo(struct jet *jet, struct jet_consumer *consumer);
 void jet_renew(struct jet *jet, struct message *message); /* to be given as new, though it is pending */
+/* An acked message is about to go: whether it is given once more. */
+void jet_give_acked(struct jet *jet, struct message *message);
+/* Another message fell due: what was put behind at this moment stays behind. */
+void jet_keep_behind(struct jet *jet, uint64_t now_ns, struct jet_consumer *consumer);
+/* jet_ghost.c: a message that is gone, and its consumer may wait for the ack. */
+void jet_haunt(struct jet *jet, struct message *message, uint64_t now_ns);
+void jet_ghost_due(struct jet *jet, uint64_t now_ns, struct message *message);
+void jet_ghost_leaves(struct jet *jet, struct message *message); /* if it is one */
+void jet_ghosts_served(struct jet *jet, struct jet_consumer *consumer);
 /* jet_settle.c: into the redelivery queue. */
 void jet_fall_due(struct jet *jet, uint64_t now_ns, struct message *message);
 struct jet_consumer *jet_consumer_of(struct jet *jet, const struct message *message);

@@ -55,7 +55,7 @@ void jet_forget_connection(struct jet *jet, uint32_t connection)
     for (uint32_t function = 0; function < jet->settings.functions; function++) {
         uint32_t before = jet->pull_free;
         jet_pulls_end(jet, &jet->consumers[function], connection, 0, 0);
-        jet->consumers[function].stale |= jet->settings.profile == JET_2_9 && jet->pull_free != before;
+        jet->consumers[function].stale |= jet->pull_free != before;
     }
 }
 

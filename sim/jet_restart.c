@@ -92,14 +92,6 @@ static void come_back(struct jet *jet, const struct message *message)
     jet_book(jet, message->content.request, 1);
 }
 
-/* Now and then a consumer goes on to wait for the ack of a message that is gone. */
-static void haunt(struct jet *jet, const struct message *message)
-{
-    bool drawn = kill_draw(jet, message, 4, 16) == 0;
-    bool haunts = message->delivered > 0 && jet->settings.profile == JET_2_9 && jet_choose(jet, JET_HAUNTED, drawn);
-    jet->consumers[message->content.function].pending += haunts;
-}
-
 /* Where its consumer goes on in the stream decides whether it is given: what is ahead is new to it, also if it was
  * removed by its number or settled with a consumer that is gone (script 58-back-to-anew). Of what lies behind, the
  * consumer only gives what it still waits for. */
@@ -122,6 +114,7 @@ static void message_restart(struct jet *jet, struct message *message, uint64_t n
 {
     message->stamp++;
     message->redone = false;
+    message->ghost = GHOST_NONE;
     if (message->state == MESSAGE_GONE && gently) {
         return;
     }
@@ -130,7 +123,7 @@ static void message_restart(struct jet *jet, struct message *message, uint64_t n
         if (awaited || left_behind(jet, message, now_ns)) {
             revive(jet, message, now_ns, awaited);
         } else if (now_ns - message->acked_ns < 100 * MILLISECONDS) {
-            haunt(jet, message);
+            jet_haunt(jet, message, now_ns);
         }
     } else if (message->state != MESSAGE_LEFT && message->state != MESSAGE_HIDDEN) {
         if (message->delivered == 0) {
@@ -199,7 +192,7 @@ static void make_room(struct jet *jet, uint64_t now_ns)
         jet->dropped += unsettled;
         jet->dropped_of_ours += ours && unsettled;
         if (jet_remove(jet, now_ns, sequence)) {
-            haunt(jet, message); /* until the consumer looks at what it waits for the next time */
+            jet_haunt(jet, message, now_ns);
         }
     }
 }

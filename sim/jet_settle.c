@@ -32,6 +32,7 @@ void jet_fall_due(struct jet *jet, uint64_t now_ns, struct message *message)
     message->state = MESSAGE_DUE;
     message->stamp++;
     jet_list_append(jet, &consumer->due, message);
+    jet_keep_behind(jet, now_ns, consumer);
     jet_serve(jet, now_ns, consumer);
 }
 
@@ -70,14 +71,10 @@ bool jet_remove(struct jet *jet, uint64_t now_ns, uint64_t sequence)
 /* Tokens are not fenced: an ack of any earlier delivery, on any connection, removes the message; also while it
  * waits in the redelivery queue. For a message that this consumer has not delivered (it was made anew, or forgot),
  * servers differ; either may happen. */
-static bool ack_removes(struct jet *jet, const struct message *message)
+static bool ack_removes(const struct jet *jet, const struct message *message)
 {
-    if (message == NULL || message->state == MESSAGE_GONE) {
+    if (JET_BUG(jet, 2) && message->state == MESSAGE_DUE) {
         return false;
-    }
-    struct jet_consumer *consumer = jet_consumer_of(jet, message);
-    if (!consumer->exists || (JET_BUG(jet, 2) && message->state == MESSAGE_DUE)) {
-        return false; /* nobody is there */
     }
     bool drawn = (draw(jet->settings.seed, message->sequence, PURPOSE_STRAY_ACK, message->stamp) & 1) == 0;
     bool fresh = message->state == MESSAGE_NEW && !message->redone;
@@ -85,21 +82,36 @@ static bool ack_removes(struct jet *jet, const struct message *message)
     return !stray || jet_choose(jet, JET_STRAY_ACK, drawn);
 }
 
-void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
+static void acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence, bool forged)
 {
     struct message *message = message_at(jet, sequence);
+    if (message == NULL || !jet_consumer_of(jet, message)->exists) {
+        return; /* nobody is there */
+    }
+    if (message->state == MESSAGE_GONE) {
+        if (message->ghost != GHOST_NONE) {
+            jet_ghost_leaves(jet, message);
+            jet_serve(jet, now_ns, jet_consumer_of(jet, message));
+        }
+        return;
+    }
     if (ack_removes(jet, message)) {
+        jet_give_acked(jet, message);
+        if (forged) {
+            jet_take(jet, message, TAKER_STRANGER);
+        }
         message_remove(jet, now_ns, message);
     }
 }
 
+void jet_acknowledge(struct jet *jet, uint64_t now_ns, uint64_t sequence)
+{
+    acknowledge(jet, now_ns, sequence, false);
+}
+
 void jet_acknowledge_forged(struct jet *jet, uint64_t now_ns, uint64_t sequence)
 {
-    struct message *message = message_at(jet, sequence);
-    if (ack_removes(jet, message)) {
-        jet_take(jet, message, TAKER_STRANGER);
-        message_remove(jet, now_ns, message);
-    }
+    acknowledge(jet, now_ns, sequence, true);
 }
 
 /* Restarts the whole ack wait, also on the token of an older delivery. */

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "conform/judge.h"
@@ -86,11 +87,74 @@ static void what_it_never_does_is_not(void **state)
     assert_int_equal(believed, 0); /* not one */
 }
 
+/* A delivery that is a second late, and all that follows it. */
+static bool delay_one(struct trace *trace, uint64_t gap_ns)
+{
+    bool found = false;
+    for (uint32_t at = 0; at < trace->count; at++) {
+        struct item *item = &trace->items[at];
+        if (!found && item->kind == ITEM_DELIVERY && item->sequence == 1) {
+            found = true;
+            item->gap_ns = gap_ns;
+        }
+        item->at_ns += found ? 1000 * MILLISECOND : 0;
+        item->until_ns += found ? 1000 * MILLISECOND : 0;
+    }
+    trace->end_ns += 1000 * MILLISECOND;
+    return found;
+}
+
+static void what_nobody_looked_for_is_not_late(void **state)
+{
+    (void)state;
+    static struct cast cast;
+    static const char *const lines[] = { "stream W subjects=w.* retention=workqueue", "consumer W c filter=w.x",
+                                         "pub w.x", "pull W c as=a expires=5s", "advance 100ms" };
+    for (uint32_t looked = 0; looked < 2; looked++) {
+        struct script script = { .count = 0 };
+        struct trace trace;
+        char why[200];
+        for (uint32_t at = 0; at < sizeof(lines) / sizeof(lines[0]); at++) {
+            assert_true(script_add(&script, lines[at], at + 1, why, sizeof(why)));
+        }
+        assert_null(cast_make(&script, JET_2_10, &cast, why, sizeof(why)));
+        assert_true(model_play(&script, &cast, 1, 0, &trace));
+        assert_true(delay_one(&trace, looked != 0 ? 0 : 1000 * MILLISECOND));
+        assert_int_equal(explained(&script, &cast, &trace), looked == 0);
+        trace_free(&trace);
+        script_free(&script);
+    }
+}
+
+static void a_cluster_is_neither_killed_nor_deafened(void **state)
+{
+    (void)state;
+    struct random_options options = { .profile = JET_2_9, .cluster = true };
+    uint32_t removals = 0;
+    for (uint64_t seed = 3 * RANDOM_GROUP; seed < 5 * RANDOM_GROUP; seed++) {
+        struct script script;
+        uint64_t published = 0;
+        assert_true(random_script(seed, &options, &script));
+        for (uint32_t at = 0; at < script.count; at++) {
+            const struct script_line *line = &script.lines[at];
+            bool removes = line->operation == OPERATION_REMOVE;
+            published += line->operation == OPERATION_PUB && line->words[0][0] == 'w';
+            removals += removes;
+            assert_int_not_equal(line->operation, OPERATION_RESTART);
+            assert_true(!removes || strtoull(line->words[1], NULL, 10) <= published);
+        }
+        script_free(&script);
+    }
+    assert_true(removals > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_the_model_does_is_explained),
         cmocka_unit_test(what_it_never_does_is_not),
+        cmocka_unit_test(what_nobody_looked_for_is_not_late),
+        cmocka_unit_test(a_cluster_is_neither_killed_nor_deafened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
