@@ -55,8 +55,9 @@ void judge_payload(struct report *report, size_t payload_bytes_max, int64_t even
 }
 
 /* One before 2.10.6 that is killed brings settled messages back, and drops the oldest ones of a full stream for them
- * (tests/conformance/broker/quirks/59*). Our doors leave room for that (docs/adr/0020); others that publish need not. One
- * that is bounded by bytes drops the oldest also while it runs: it compares without what it adds to each message. */
+ * (tests/conformance/broker/quirks/59*). Our doors leave room for that (docs/adr/0020); others that publish need not.
+ * One that is bounded by bytes drops the oldest also while it runs: it compares without what it adds to each
+ * message. */
 void judge_queue_room(struct report *report, const struct broker_info *info, const struct broker_stream *requests)
 {
     bool bounded = requests->messages_max > 0;

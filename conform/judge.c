@@ -4,7 +4,8 @@
  *
  * Along the trace: before a line, each timer whose span (and some lateness) has passed must have gone off, one whose
  * span has begun may have. An event must be the first thing that the model sent to that pull and nobody saw yet; if
- * there is none, some timer goes off at that moment. What was sent must be seen soon, or when the player looked next. */
+ * there is none, some timer goes off at that moment. What was sent must be seen soon, or when the player looked
+ * next. */
 #include "conform/judge.h"
 
 #include <inttypes.h>

@@ -104,6 +104,27 @@ static void step_function(struct core *core, const struct input *input)
     }
 }
 
+static void step_link(struct core *core, const struct input *input)
+{
+    if (input->kind == INPUT_LINK_UP) {
+        link_up(core, input);
+    } else if (input->kind == INPUT_LINK_DOWN) {
+        link_down(core, input);
+    } else {
+        link_refused(core);
+    }
+}
+
+/* How full the broker is. */
+static void step_seen(struct core *core, const struct input *input)
+{
+    if (input->kind == INPUT_STREAM) {
+        room_seen(core, input);
+    } else {
+        sweep_queue(core, input);
+    }
+}
+
 /* Calls and deliveries take their blob over; every other input's is dropped here unless a machine kept it. */
 static void step_input(struct core *core, const struct input *input)
 {
@@ -113,13 +134,9 @@ static void step_input(struct core *core, const struct input *input)
     case INPUT_HEARD:
         break;
     case INPUT_LINK_UP:
-        link_up(core, input);
-        break;
     case INPUT_LINK_DOWN:
-        link_down(core, input);
-        break;
     case INPUT_LINK_REFUSED:
-        link_refused(core);
+        step_link(core, input);
         break;
     case INPUT_CLOCK:
         link_clock(core, input);
@@ -167,11 +184,9 @@ static void step_input(struct core *core, const struct input *input)
         instance_drain(core, input);
         break;
     case INPUT_STREAM:
-        room_seen(core, input);
-        break;
     case INPUT_QUEUE:
     case INPUT_STRAY:
-        sweep_queue(core, input);
+        step_seen(core, input);
         break;
     default:
         step_completion(core, input, &blob);

@@ -215,6 +215,21 @@ static void mix_pool(struct core *core, uint64_t *hash, const struct pool *pool)
     }
 }
 
+static void mix_room(uint64_t *hash, const struct room *room)
+{
+    const uint64_t fields[] = {
+        room->looked_ns, room->there,     room->possible,    room->messages_max, room->pending_max,
+        room->bytes_max, room->size_mean, room->unconfirmed, room->confirmed,    room->confirmed_before,
+        room->looks,     room->instances, room->drops,
+    };
+    for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        mix(hash, fields[i]);
+    }
+    for (uint32_t i = 0; i < ROOM_LOOKS; i++) {
+        mix(hash, room->removed[i]);
+    }
+}
+
 uint64_t core_hash(const struct core *read_only)
 {
     struct core *core = (struct core *)(uintptr_t)read_only;
@@ -269,27 +284,12 @@ uint64_t core_hash(const struct core *read_only)
         core->walk.found,
         core->walk.rounds,
         core->walk.wanted,
-        core->room.looked_ns,
-        core->room.there,
-        core->room.possible,
-        core->room.messages_max,
-        core->room.pending_max,
-        core->room.bytes_max,
-        core->room.size_mean,
-        core->room.unconfirmed,
-        core->room.confirmed,
-        core->room.confirmed_before,
-        core->room.looks,
-        core->room.instances,
-        core->room.drops,
-        timers_next(core),
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(&hash, fields[i]);
     }
-    for (uint32_t i = 0; i < ROOM_LOOKS; i++) {
-        mix(&hash, core->room.removed[i]);
-    }
+    mix_room(&hash, &core->room);
+    mix(&hash, timers_next(core));
     const uint64_t *settings = (const uint64_t *)&core->settings;
     for (uint32_t i = 0; i < SETTING_COUNT; i++) {
         mix(&hash, settings[i]);

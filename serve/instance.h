@@ -157,7 +157,7 @@ struct instance {
     struct input *queue;                     /* ring */
     uint32_t queue_head, queue_count, finds; /* finds: searches under way */
     bool stepping, link_fed, down_told, provisioning, sampling, refreshing, refresh_again, refresh_force, refresh_anew,
-        queues_looking, refreshed, ready, draining, stopped, registry_checking, registry_checked;
+        queues_looking, refreshed, ready, draining, stopped, registry_checking, registry_checked, room_needed;
     uint64_t stopped_ns, ticks, mend_ns;
     int exit_code;
     uint64_t config_full_told;  /* of the records that the core has no room for, the newest that the log tells of */
@@ -175,7 +175,6 @@ struct instance {
     const struct answering *answering;
     int64_t stream_created_ns;
     struct durability durability;
-    bool room_needed;        /* room.c: the broker drops what it has no room for when it is killed */
     uint64_t clock_width_ns; /* how long the exchange took by which it was sampled */
     int64_t clock_offset_ns; /* the broker's wall clock minus our monotonic one, as it was sampled last; 0: never */
     struct function_side *functions, *functions_by_row;

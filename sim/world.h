@@ -49,9 +49,7 @@ struct slot {
     uint64_t after_ns; /* the delay that the function asked for when it failed */
     uint32_t length;
     uint8_t use;                       /* enum blob_use */
-    uint8_t verdicts;                  /* ACK and HAND_BACK so far */
-    uint8_t puts;                      /* LEDGER_PUTs so far */
-    uint8_t charges;                   /* failures so far */
+    uint8_t verdicts, puts, charges;   /* so far: ACK and HAND_BACK, LEDGER_PUT, failures */
     uint32_t attempts;                 /* as the last charge said; 0: none was charged here */
     uint32_t lost;                     /* of a message: how often it was lost with an instance, as the core was told */
     bool executed, succeeded, visited; /* succeeded: a run gave its result; visited: it only came to be looked at */
@@ -140,12 +138,11 @@ struct node {
     struct worker *workers; /* workers_count */
     uint32_t workers_count;
     struct function_note notes[ROWS_MAX];
-    bool paused[FUNCTIONS_MAX];            /* as it was told */
-    uint64_t resumed_ns[FUNCTIONS_MAX];    /* by its own clock */
-    uint64_t seen_ns;                      /* when others saw it last */
-    uint64_t looked_ns, born_ns;           /* when it looked at the request stream last, and first */
-    uint32_t born;                         /* the incarnation that did so at born_ns */
-    uint32_t stray;                        /* function that it is told mail for */
+    bool paused[FUNCTIONS_MAX];         /* as it was told */
+    uint64_t resumed_ns[FUNCTIONS_MAX]; /* by its own clock */
+    uint64_t seen_ns;                   /* when others saw it last */
+    uint64_t looked_ns, born_ns;        /* when it looked at the request stream last, and first */
+    uint32_t born, stray; /* the incarnation that did so at born_ns; the function that it is told mail for */
     uint64_t route_gone_ns[FUNCTIONS_MAX]; /* by its own clock: when a route of it went or failed last */
     struct seen_routes routes[FUNCTIONS_MAX];
     struct seen_records seen;
@@ -163,8 +160,8 @@ enum caller_state { CALLER_OPEN, CALLER_REPLIED, CALLER_CANCELLED, CALLER_CRASHE
 struct call {
     uint32_t request, node, incarnation, replies;
     struct handle handle;
-    uint64_t digest, since_ns, looked_ns,
-        born_ns;         /* when the node looked at the request stream last before it, and first */
+    uint64_t digest, since_ns;
+    uint64_t looked_ns, born_ns; /* when the node looked at the request stream last before it, and first */
     uint64_t queued;     /* CANCEL: sequence of a message of the request that was in the queue when it was called */
     uint32_t stored;     /* how often a result had been stored, if one was kept when it was called; 0 none */
     uint8_t state, kind; /* enum caller_state, enum call_kind */
@@ -230,10 +227,10 @@ struct world {
     struct records records;
     bool unanswered; /* what arrives now is done, and its answer is lost */
     uint64_t now, steps, steps_target, at_once, books_judged;
-    bool healed, quiet;         /* quiet: it came to the last judgement */
-    bool memory_short, age_cut; /* age_cut: the queue has another age limit than it should */
-    uint64_t ended_by_ns;       /* all requests, once healed: L1 */
-    uint64_t unserved;          /* messages that nobody served who was healed, at the heal */
+    bool healed, quiet, memory_short,
+        age_cut;          /* came to the last judgement; the queue has another age limit than due */
+    uint64_t ended_by_ns; /* all requests, once healed: L1 */
+    uint64_t unserved;    /* messages that nobody served who was healed, at the heal */
     uint64_t healed_ns, slow_until_ns, broker_up_ns, calm_until_ns, storage_until_ns;
     int64_t broker_offset_ns; /* the broker's wall clock minus simulated time */
     uint32_t connections, incarnations, executions, arrivals, published;
@@ -246,8 +243,7 @@ struct world {
     struct request *requests;
     uint32_t requests_count, requests_max, requests_accepted;
     struct call *calls;
-    uint32_t calls_count, calls_max, calls_open;
-    uint32_t calls_settled; /* none before it is open; lags behind */
+    uint32_t calls_count, calls_max, calls_open, calls_settled; /* settled: none before it is open; lags behind */
     uint64_t fault_counter[FAULT_COUNT];
     uint64_t hash, effects_hash;
     void *copy, *other_copy; /* room for copies of a core */

@@ -76,8 +76,8 @@ struct broker_info {
     uint64_t memory_bytes_used, storage_bytes_used;
 };
 
-/* Whether a server of that version that is killed with a full stream drops its oldest messages for those that come back,
- * also with discard=new: all before 2.10.6. One that can't be read is taken for such a one. */
+/* Whether a server of that version that is killed with a full stream drops its oldest messages for those that come
+ * back, also with discard=new: all before 2.10.6. One that can't be read is taken for such a one. */
 bool broker_drops_when_full(const char *server_version);
 
 /* Gives the request stream a higher bound, if it carries BROKER_MARK and has a lower one; *ret_raised says so. */
