@@ -85,11 +85,14 @@ static void arrived_request(struct world *world, const struct event *event)
     far_end_publish_answer(world, event, ack);
 }
 
-/* Its result may be gone by now, but as long as its dead letter is not stored, another end would be a second one. */
+/* Its result may be gone by now, but as long as its dead letter is not stored, another end would be a second one. Who
+ * was dead-lettered for its function's quarantine was charged nothing, so no ledger says that it has ended: it may run
+ * once its result is gone (docs/operate/failures.md). */
 static void judge_end_again(struct world *world, uint32_t request, const struct effect *effect)
 {
     const struct stored *stored = &world->jet.stored[request];
-    bool owed = stored->count != 0 && jet_owes(&world->jet, request) && !world->jet.forgotten[request];
+    bool kept = stored->reason != REASON_QUARANTINED;
+    bool owed = kept && stored->count != 0 && jet_owes(&world->jet, request) && !world->jet.forgotten[request];
     if (owed && jet_result(&world->jet, world->now, request) == NULL && effect->end != END_DEAD_LETTERED) {
         world_wrong(world, "S1", "R%u ends as %s, and was dead-lettered before; its letter is not stored", request,
                     end_name((enum end)effect->end));
