@@ -85,13 +85,13 @@ static void arrived_request(struct world *world, const struct event *event)
     far_end_publish_answer(world, event, ack);
 }
 
-/* Its result may be gone by now, but as long as its dead letter is not stored, another end would be a second one. Who
- * was dead-lettered for its function's quarantine was charged nothing, so no ledger says that it has ended: it may run
- * once its result is gone (docs/operate/failures.md). */
+/* Its result may be gone by now, but as long as its dead letter is not stored, another end would be a second one. What
+ * says so then is the ledger, if all retries were charged. Who was dead-lettered for its function's quarantine, or by
+ * the policy of another version, may have some left (docs/operate/failures.md). */
 static void judge_end_again(struct world *world, uint32_t request, const struct effect *effect)
 {
     const struct stored *stored = &world->jet.stored[request];
-    bool kept = stored->reason != REASON_QUARANTINED;
+    bool kept = stored->attempts > world->functions[world->requests[request].function].retries_max;
     bool owed = kept && stored->count != 0 && jet_owes(&world->jet, request) && !world->jet.forgotten[request];
     if (owed && jet_result(&world->jet, world->now, request) == NULL && effect->end != END_DEAD_LETTERED) {
         world_wrong(world, "S1", "R%u ends as %s, and was dead-lettered before; its letter is not stored", request,
