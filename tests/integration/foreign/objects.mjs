@@ -164,11 +164,11 @@ await test('removed by its record', async () => {
 });
 
 await test('an archive that is not the one of the record: told, not run, and well when it is put right', async () => {
-  const archive = saying('right');
+  const [archive, wrong] = [saying('right'), saying('wrong')]; // made once: they hold the time
   const record = recordOf('python', 'mixed-up', archive);
-  await deploy(record, saying('wrong'));
+  await deploy(record, wrong);
   const failed = await inState('mixed-up', 'FAILED');
-  assert.match(failed.message, new RegExp(`${record.version}.*SHA-256 ${sha256(saying('wrong')).slice(0, 8)}`));
+  assert.match(failed.message, new RegExp(`${record.version}.*SHA-256 ${sha256(wrong).slice(0, 8)}`));
   const { error } = await ask(client, 'ExecuteFunction', { name: 'mixed-up', event: eventOf('x') });
   assert.ok(['RUNTIME_UNAVAILABLE', 'NOT_DEPLOYED'].includes(detailsOf(error).reason), detailsOf(error).reason);
   await unharmed();
