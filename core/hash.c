@@ -203,15 +203,10 @@ static void mix_pool(struct core *core, uint64_t *hash, const struct pool *pool)
 {
     mix(hash, pool->live);
     mix(hash, pool->free_first);
-    for (uint32_t at = 0; at < pool->rows; at++) {
-        const struct row *row = pool_row(core, pool, at);
-        if (row->generation == 0) {
-            continue;
-        }
-        mix(hash, (uint64_t)at << 32 | (uint64_t)row->generation << 8 | row->state);
-        if (row->state != 0) {
-            mix_row(core, hash, (enum table)pool->table, at);
-        }
+    mix(hash, pool->generations);
+    for (uint32_t at = pool_next_taken(core, pool, 0); at != NOWHERE; at = pool_next_taken(core, pool, at + 1)) {
+        mix(hash, (uint64_t)at << 32 | pool_row(core, pool, at)->state);
+        mix_row(core, hash, (enum table)pool->table, at);
     }
 }
 

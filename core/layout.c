@@ -28,6 +28,7 @@ static void carve_pool(struct pool *pool, uint64_t *cursor, enum table table, ui
 {
     *pool = (struct pool){ .table = (uint8_t)table, .rows = rows, .row_size = (uint32_t)row_size };
     pool->at = carve(cursor, rows * row_size);
+    pool->taken_at = carve(cursor, (rows + POOL_WORD_BITS - 1) / POOL_WORD_BITS * sizeof(uint64_t));
 }
 
 static void carve_index(struct index *index, uint64_t *cursor, uint32_t rows)
@@ -129,7 +130,8 @@ struct core *core_copy(void *to, const struct core *from)
 
 static bool pool_alike(const struct pool *a, const struct pool *b)
 {
-    return a->at == b->at && a->row_size == b->row_size && a->rows == b->rows && a->table == b->table;
+    return a->at == b->at && a->taken_at == b->taken_at && a->row_size == b->row_size && a->rows == b->rows &&
+           a->table == b->table;
 }
 
 static bool index_alike(const struct index *a, const struct index *b)

@@ -23,6 +23,8 @@
 #include <unistd.h>
 
 #define LET_GO_BYTES UINT64_C(1048576)
+#define MAKE_READY_BYTES UINT64_C(262144)
+#define PAGE_BYTES UINT64_C(4096)
 
 struct slot {
     uint8_t *at; /* the mapping */
@@ -37,6 +39,7 @@ struct journal {
     bool begun;        /* the current slot is a file that takes records */
     uint64_t cursor;   /* where the next record goes, from the start of the file */
     uint64_t let_go;   /* what lies before was let go */
+    uint64_t ready;    /* what lies before has pages that can be written */
     uint64_t next;     /* number of the next record */
     uint64_t sequence; /* the highest so far */
 };
@@ -259,6 +262,7 @@ void journal_begin(struct journal *journal, uint64_t first, uint64_t state)
     head->sum = journal_head_sum(head);
     journal->cursor = journal_records_at(head->snapshot_bytes);
     journal->let_go = 0;
+    journal->ready = journal->cursor & ~(PAGE_BYTES - 1);
     end_mark(journal, journal->cursor);
     memcpy(slot->at + sizeof head->magic, (const uint8_t *)head + sizeof head->magic,
            sizeof *head - sizeof head->magic);
@@ -276,11 +280,23 @@ static void let_go(struct journal *journal)
     }
 }
 
+/* Pages one by one, each when it is first written, would cost a fault each. A kernel before 5.14 says no: then they do. */
+static void make_ready(struct journal *journal, uint64_t end)
+{
+    if (end > journal->ready) {
+        uint64_t left = journal->head.file_bytes - journal->ready;
+        uint64_t bytes = left < MAKE_READY_BYTES ? left : MAKE_READY_BYTES;
+        madvise(journal->slots[journal->current].at + journal->ready, bytes, MADV_POPULATE_WRITE);
+        journal->ready += bytes;
+    }
+}
+
 void journal_write(struct journal *journal, uint32_t kind, uint64_t check, const void *body)
 {
     uint8_t *at = journal->slots[journal->current].at + journal->cursor;
     struct journal_mark *mark = (void *)at;
     uint64_t bytes = record_bytes(journal);
+    make_ready(journal, journal->cursor + bytes);
     end_mark(journal, journal->cursor + bytes);
     memcpy(at + sizeof *mark, body, journal->head.body_bytes);
     atomic_signal_fence(memory_order_seq_cst);

@@ -40,6 +40,50 @@ static void takes_the_row_that_was_free_longest(void **state)
     assert_int_equal(take(puppet), first);
 }
 
+static void walks_over_the_taken_rows_alone(void **state)
+{
+    (void)state;
+    enum { ROWS = 200 };
+    struct limits many = puppet_limits;
+    many.calls_max = ROWS;
+    struct puppet *puppet = puppet_new(&many, NULL);
+    struct core *core = puppet->core;
+    static const uint32_t kept[] = { 0, 1, 63, 64, 127, 130, ROWS - 1 };
+    enum { KEPT = sizeof kept / sizeof kept[0] };
+    assert_int_equal(pool_next_taken(core, &core->calls, 0), NOWHERE);
+    while (take(puppet) != NOWHERE) {
+    }
+    for (uint32_t at = 0, next = 0; at < ROWS; at++) {
+        if (next < KEPT && at == kept[next]) {
+            next++;
+        } else {
+            pool_give(core, &core->calls, at);
+        }
+    }
+    for (uint32_t at = 0, next = 0; at < ROWS; at++) {
+        assert_int_equal(pool_next_taken(core, &core->calls, at), kept[next]);
+        next += at == kept[next];
+    }
+    assert_int_equal(pool_next_taken(core, &core->calls, ROWS), NOWHERE);
+    puppet_free(puppet);
+}
+
+/* A generation decides which handle is stale, so it is in the hash of a core, also that of a free row. */
+static void hashes_the_generations_of_free_rows(void **state)
+{
+    struct puppet *puppet = *state;
+    struct core *core = puppet->core;
+    uint64_t before = core_hash(core), generations = core->calls.generations;
+    pool_give(core, &core->calls, take(puppet));
+    uint64_t once = core_hash(core);
+    assert_true(once != before && core->calls.generations != generations);
+    generations = core->calls.generations;
+    for (uint32_t i = 0; i < puppet_limits.calls_max; i++) {
+        pool_give(core, &core->calls, take(puppet));
+    }
+    assert_true(core_hash(core) != once && core->calls.generations != generations);
+}
+
 static void finds_a_row_by_its_own_handle_alone(void **state)
 {
     struct puppet *puppet = *state;
@@ -135,6 +179,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(gives_every_row_once_and_says_when_it_is_full),
         TEST(takes_the_row_that_was_free_longest),
+        TEST(walks_over_the_taken_rows_alone),
+        TEST(hashes_the_generations_of_free_rows),
         TEST(finds_a_row_by_its_own_handle_alone),
         TEST(knows_a_stale_handle_through_all_generations),
         TEST(packs_handles_without_loss),
