@@ -159,9 +159,10 @@ struct function {
 };
 
 struct pool {
-    uint64_t at;          /* offset of the first row */
-    uint64_t taken_at;    /* offset of a bit for every row: it is taken */
-    uint64_t generations; /* sum of what pool.c draws of every row's generation: of the free ones the hash needs no more */
+    uint64_t at;       /* offset of the first row */
+    uint64_t taken_at; /* offset of a bit for every row: it is taken */
+    uint64_t
+        generations; /* sum of what pool.c draws of every row's generation: of the free ones the hash needs no more */
     uint32_t row_size, rows, live, free_first, free_last;
     uint8_t table;
 };

@@ -39,7 +39,8 @@ bool suspect_waits(struct core *core, uint32_t index)
         return false;
     }
     uint32_t together = 1, most = together_max(core, delivery);
-    for (uint32_t at = 0; at < core->deliveries.rows; at++) {
+    const struct pool *all = &core->deliveries;
+    for (uint32_t at = pool_next_taken(core, all, 0); at != NOWHERE; at = pool_next_taken(core, all, at + 1)) {
         const struct delivery *other = delivery_at(core, at);
         if (at != index && lost(other) >= LOST_MIN && is_in_hand(other)) {
             uint32_t others_most = together_max(core, other);

@@ -22,9 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LET_GO_BYTES UINT64_C(1048576)
+#define LET_GO_BYTES     UINT64_C(1048576)
 #define MAKE_READY_BYTES UINT64_C(262144)
-#define PAGE_BYTES UINT64_C(4096)
+#define PAGE_BYTES       UINT64_C(4096)
 
 struct slot {
     uint8_t *at; /* the mapping */

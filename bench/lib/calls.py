@@ -1,6 +1,5 @@
 """Durable calls: Stead and the baseline in turns, each with a nats-server of its own, under the same load generator."""
 
-import concurrent.futures
 import json
 import os
 import statistics
@@ -13,7 +12,6 @@ from processes import Failed, Process, say
 
 FUNCTIONS = Path(__file__).resolve().parents[1] / "functions"
 WARM_UP_S = 0.5
-JOURNAL_CALLERS = 32  # of each of the two services
 
 
 class Subject:
@@ -168,34 +166,3 @@ def measure(options, build, folder, faults):
         for callers in options.callers for subject in subjects
     ]
     return found
-
-
-def measure_journal(options, build, folder, faults):
-    """What the flight recorder costs: two services that differ in nothing else, loaded at the same time, so that whatever
-    else the machine does hits both. Many short rounds, and a ratio within each."""
-    started, subjects, pairs = [], [], []
-    rounds, seconds = 4 * options.rounds, options.seconds / 2
-    try:
-        for name, recorded in (("journal", "true"), ("no-journal", "false")):
-            address, roots = start_service(build, folder, started, name, "--set", f"journal.enabled={recorded}")
-            deploy(build, address, "echo-c")
-            subjects.append(Subject(name, "stead", address, "echo-c", roots))
-            call(build, subjects[-1], JOURNAL_CALLERS, 0.5)
-        for number in range(rounds):
-            with concurrent.futures.ThreadPoolExecutor(len(subjects)) as pool:
-                pair = tuple(pool.map(lambda subject: call(build, subject, JOURNAL_CALLERS, seconds), subjects))
-            faults += [f"{subject.name}: {found['wrong']} wrong, first: {found['problem']}"
-                       for subject, found in zip(subjects, pair) if not found["ok"]]
-            pairs.append(pair)
-            say(f"round {number + 1}/{rounds}  journal {pair[0]['per_second']:8.0f}/s  {pair[0]['cpu_us_per_call']['service']:.1f} us"
-                f"  without {pair[1]['per_second']:8.0f}/s  {pair[1]['cpu_us_per_call']['service']:.1f} us")
-    finally:
-        for process in reversed(started):
-            process.stop()
-    cpu = [sum(one["cpu_us_per_call"]["service"] * one["all_calls"] for one in side) / sum(one["all_calls"] for one in side)
-           for side in zip(*pairs)]
-    ratios = sorted(a["cpu_us_per_call"]["service"] / b["cpu_us_per_call"]["service"] for a, b in pairs)
-    return {"ratio_per_second": statistics.median(a["per_second"] / b["per_second"] for a, b in pairs),
-            "ratio_cpu": statistics.median(ratios), "ratio_cpu_quarter": ratios[len(ratios) // 4],
-            "ratio_cpu_three_quarters": ratios[-1 - len(ratios) // 4],
-            "cpu_us_per_call": cpu[0], "cpu_us_per_call_without": cpu[1]}

@@ -30,11 +30,15 @@ def sim_text(sim):
             f" checks included ({sim['seeds']} seeds)\n")
 
 
+def interval_text(found):
+    return f"{found['ratio']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+
+
 def journal_text(journal):
-    return (f"\nJournal: {journal['ratio_per_second']:.3f} of the calls/s without it, 32 callers each (median of rounds);"
-            f" service {journal['cpu_us_per_call']:.1f} us CPU a call, {journal['cpu_us_per_call_without']:.1f} without;\n"
-            f"{journal['ratio_cpu']:.3f} of its CPU time without it (half of the rounds between {journal['ratio_cpu_quarter']:.3f} and"
-            f" {journal['ratio_cpu_three_quarters']:.3f})\n")
+    return (f"\nJournal: {interval_text(journal['per_second'])} of the calls/s without it, 32 callers each;"
+            f" {interval_text(journal['cpu'])} of\nthe service's CPU time for a call"
+            f" ({journal['cpu_us_per_call']:.1f} us, {journal['cpu_us_per_call_without']:.1f} without);"
+            f" {journal['rounds']} rounds, 95 % interval\n")
 
 
 def flood_text(flood):
@@ -98,14 +102,14 @@ def overload_text(overload):
 
 
 def goals(found):
-    """(what, measured, goal, reached)"""
+    """(what, measured, how, goal); measured is a number or has an interval"""
     if "core" in found:
         yield "core step, median ns", found["core"]["median_ns"], "<=", 250
     if "sim" in found:
         yield "simulator, million steps/s", found["sim"]["steps_per_second"] / 1e6, ">=", 2
     if "journal" in found:
-        yield "calls/s with the journal, of those without", found["journal"]["ratio_per_second"], ">=", 0.97
-        yield "CPU of the service a call with the journal, of that without", found["journal"]["ratio_cpu"], "<=", 1.03
+        yield "calls/s with the journal, of those without", found["journal"]["per_second"], ">=", 0.97
+        yield "CPU of the service a call with the journal, of that without", found["journal"]["cpu"], "<=", 1.03
     for row in found.get("overload", {}).get("rows", []):
         yield f"goodput with adaptive concurrency, {row['function']}, {row['timeout_s']} s", row["goodput_ratio"], ">=", 0.9
     for row in found.get("flood", {}).get("summary", []):
@@ -118,11 +122,21 @@ def goals(found):
             yield "of the baseline's p50 at 1 caller", row["ratio_p50"], "<=", 1.5
 
 
+def verdict(value, how, goal):
+    """Of a ratio with an interval only what all of it says."""
+    low, high = (value["low"], value["high"]) if isinstance(value, dict) else (value, value)
+    if value is None:
+        return "MISSED"
+    best, worst = (low, high) if how == "<=" else (-high, -low)
+    bound = goal if how == "<=" else -goal
+    return "reached" if worst <= bound else "MISSED" if best > bound else "not shown"
+
+
 def goals_table(found):
     lines = []
     for what, value, how, goal in goals(found):
-        reached = value is not None and (value <= goal if how == "<=" else value >= goal)
-        lines.append((what, number(value, 2), f"{how} {goal:,}", "reached" if reached else "MISSED"))
+        measured = number(value, 2) if not isinstance(value, dict) else number(value["ratio"], 3)
+        lines.append((what, measured, f"{how} {goal:,}", verdict(value, how, goal)))
     return "\nGoals\n\n" + table(("", "measured", "goal", ""), lines) if lines else ""
 
 
