@@ -86,13 +86,11 @@ static void arrived_request(struct world *world, const struct event *event)
 }
 
 /* Its result may be gone by now, but as long as its dead letter is not stored, another end would be a second one. What
- * says so then is the ledger, if all retries were charged. Who was dead-lettered for its function's quarantine, or by
- * the policy of another version, may have some left (docs/operate/failures.md). */
+ * says so then is the ledger. */
 static void judge_end_again(struct world *world, uint32_t request, const struct effect *effect)
 {
     const struct stored *stored = &world->jet.stored[request];
-    bool kept = stored->attempts > world->functions[world->requests[request].function].retries_max;
-    bool owed = kept && stored->count != 0 && jet_owes(&world->jet, request) && !world->jet.forgotten[request];
+    bool owed = stored->count != 0 && jet_owes(&world->jet, request) && !world->jet.forgotten[request];
     if (owed && jet_result(&world->jet, world->now, request) == NULL && effect->end != END_DEAD_LETTERED) {
         world_wrong(world, "S1", "R%u ends as %s, and was dead-lettered before; its letter is not stored", request,
                     end_name((enum end)effect->end));
@@ -287,6 +285,8 @@ static void arrived_ledger_put(struct world *world, const struct event *event)
     struct ledger entry = { .nonce = effect->amount, .attempts = effect->count, .starts = effect->starts };
     entry.causes = effect->causes;
     entry.last = effect->cause;
+    entry.end = effect->end;
+    entry.reason = (uint8_t)effect->code;
     uint16_t refused = world->storage_until_ns > world->now
                            ? JET_NO_RESOURCES
                            : jet_ledger_put(&world->jet, world->now, request, effect->reference, &entry);
