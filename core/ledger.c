@@ -43,14 +43,14 @@ void ledger_put(struct core *core, uint32_t index)
     }
 }
 
-static bool ledger_marked(const struct input *input)
+static bool ledger_marked(struct core *core, const struct input *input)
 {
     return input->outcome == OUTCOME_DONE && input->as.ledger.end == END_DEAD_LETTERED && !MUTANT(MARK_IGNORED);
 }
 
 /* Takes over what the ledger says. A start that nobody followed up with a charge was cut short by no fault of the
  * function's. */
-static void ledger_adopt(struct delivery *delivery, const struct input *input)
+static void ledger_adopt(struct core *core, struct delivery *delivery, const struct input *input)
 {
     bool found = input->outcome == OUTCOME_DONE;
     uint8_t last = input->as.ledger.last;
@@ -59,7 +59,7 @@ static void ledger_adopt(struct delivery *delivery, const struct input *input)
     delivery->revision = found ? input->as.ledger.revision : 0;
     delivery->causes = found ? input->as.ledger.causes : (struct causes){ { 0 } };
     delivery->end = END_NONE; /* What could not be marked is decided anew. */
-    delivery->marked = ledger_marked(input);
+    delivery->marked = ledger_marked(core, input);
     if (delivery->marked) {
         delivery->cause = last;
         return;
@@ -90,7 +90,7 @@ static bool ledger_ends(struct core *core, uint32_t index, const struct input *i
 static void ledger_read(struct core *core, uint32_t index, const struct input *input)
 {
     struct delivery *delivery = delivery_at(core, index);
-    ledger_adopt(delivery, input);
+    ledger_adopt(core, delivery, input);
     if (ledger_ends(core, index, input)) {
         return;
     }
@@ -116,7 +116,7 @@ static void ledger_rechecked(struct core *core, uint32_t index, const struct inp
         delivery_go(core, index, DELIVERY_CHARGING);
     } else if (found && input->as.ledger.nonce == delivery->nonce) {
         delivery->revision = input->as.ledger.revision;
-        delivery->marked = ledger_marked(input);
+        delivery->marked = ledger_marked(core, input);
         delivery_charged(core, index);
     } else if (!found || input->as.ledger.revision == delivery->revision) {
         delivery->revision = found ? delivery->revision : 0;
