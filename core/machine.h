@@ -97,7 +97,7 @@ void causes_count(struct causes *causes, enum cause cause);
 /* budget.c: whether a request may be tried again after a failure, and when */
 bool budget_spent(struct core *core, const struct delivery *delivery);
 bool budget_spent_by_charge(struct core *core, const struct delivery *delivery); /* once its cause is charged */
-uint32_t budget_starts(struct core *core, const struct delivery *delivery); /* more are POISON */
+uint32_t budget_starts(struct core *core, const struct delivery *delivery);      /* more are POISON */
 bool budget_starts_spent(struct core *core, const struct delivery *delivery);
 uint64_t budget_delay_ns(struct core *core, const struct delivery *delivery, uint32_t attempts);
 

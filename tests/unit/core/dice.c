@@ -110,8 +110,9 @@ static void fill_ledger(struct drive *drive, const struct effect *effect, struct
     input->as.ledger.starts = drive_die(drive, 47, 20) == 0 ? UINT32_MAX : drive_die(drive, 47, 3);
     input->as.ledger.last = (uint8_t)drive_die(drive, 151, CAUSE_COUNT + 4);
     bool ended = drive_die(drive, 154, 8) == 0;
-    input->as.ledger.end = (uint8_t)(!ended ? END_NONE : drive_die(drive, 155, 4) > 0 ? END_DEAD_LETTERED
-                                                                                      : drive_die(drive, 155, 256));
+    input->as.ledger.end = (uint8_t)(!ended                         ? END_NONE
+                                     : drive_die(drive, 155, 4) > 0 ? END_DEAD_LETTERED
+                                                                    : drive_die(drive, 155, 256));
     input->as.ledger.reason = (uint8_t)(ended ? drive_die(drive, 156, 256) : REASON_NONE);
     input->as.ledger.causes.count[drive_die(drive, 152, CAUSE_KEPT)] = (uint8_t)drive_die(drive, 153, 256);
     uint32_t row = handle_index(effect->about);
