@@ -22,6 +22,14 @@ bool budget_spent(struct core *core, const struct delivery *delivery)
     return charged && delivery->causes.count[delivery->cause] > policy->retries[delivery->cause];
 }
 
+bool budget_spent_by_charge(struct core *core, const struct delivery *delivery)
+{
+    struct delivery after = *delivery;
+    after.attempts++;
+    causes_count(&after.causes, (enum cause)after.cause);
+    return budget_spent(core, &after);
+}
+
 uint32_t budget_starts(struct core *core, const struct delivery *delivery)
 {
     return (uint32_t)core->settings.starts_max + retries_max(core, delivery);

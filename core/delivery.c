@@ -316,7 +316,7 @@ static void delivery_extend(struct core *core, uint32_t index)
 void delivery_ask_again(struct core *core, uint32_t index)
 {
     const struct delivery *delivery = delivery_at(core, index);
-    if (delivery->row.state == DELIVERY_CLAIMING) {
+    if (delivery->row.state == DELIVERY_CLAIMING || delivery->row.state == DELIVERY_MARKING) {
         delivery_become(core, index, DELIVERY_READING);
     } else if (delivery->row.state == DELIVERY_CHARGING) {
         delivery_become(core, index, DELIVERY_RECHECKING);

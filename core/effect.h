@@ -35,8 +35,9 @@
     X(ANSWER, "about delivery, other function, blob message, second result, code reason, end, cause, count "           \
               "attempts, causes: to the waiting gateway")                                                              \
     X(LEDGER_GET, "operation, about delivery, blob message -> LEDGER")                                                 \
-    X(LEDGER_PUT, "operation, about delivery, blob message, reference revision (0: create), amount nonce, count "      \
-                  "attempts, starts, causes, cause of the charge (NONE: a start) -> LEDGER")                           \
+    X(LEDGER_PUT, "operation, about delivery, blob message, reference revision (0: create), amount nonce (0: nothing " \
+                  "is charged or begun), count attempts, starts, causes, cause of the charge or the end (NONE: a "     \
+                  "start), end and code reason: it has ended so -> LEDGER")                                            \
     X(BUILD, "operation, about function, key version -> BUILT")                                                        \
     X(ENSURE_CONSUMER, "operation, about function -> CONSUMER_READY")                                                  \
     X(RENEW_CONSUMER, "operation, about function: delete its consumer and make it anew -> CONSUMER_READY")             \

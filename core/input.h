@@ -149,7 +149,9 @@ struct input {
             uint32_t attempts; /* charged so far */
             uint32_t starts;   /* executions begun on deliveries that were not fresh */
             struct causes causes;
-            uint8_t last; /* enum cause: of the charge that was written last, NONE: a start was */
+            uint8_t last; /* enum cause: of the charge that was written last, NONE: a start was; or of the end */
+            uint8_t end; /* enum end: how the request has ended, whether or not its result is there; NONE: it has not */
+            uint8_t reason; /* enum reason: of the end */
         } ledger;
         struct {
             struct key name, version;

@@ -1,12 +1,17 @@
-/* The ledger of a request: attempts that were charged, starts, and how often each cause struck. It outlives instances.
+/* The ledger of a request: attempts that were charged, starts, how often each cause struck, and that it has ended. It
+ * outlives instances.
  *
  * Charges are compare-and-set with a nonce: of two holders of one message only one charges an attempt, and a charge
- * whose answer was lost is recognised as ours. */
+ * whose answer was lost is recognised as ours.
+ *
+ * Who is dead-lettered is marked here before its result is stored: while its letter finds no room, or nobody is there
+ * to store it, the result may be dropped for its age, and whoever gets the message then must end it as it was ended.
+ * That its budget is spent does not say so for good: another version allows more, and a quarantine spends nothing. */
 #include "core/banned.h"
 #include "core/draw.h"
 #include "core/machine.h"
 
-enum { CLAIM_TRIES_MAX = 5 };
+enum { PUT_TRIES_MAX = 5 };
 
 void causes_count(struct causes *causes, enum cause cause)
 {
@@ -17,25 +22,35 @@ void causes_count(struct causes *causes, enum cause cause)
 void ledger_put(struct core *core, uint32_t index)
 {
     struct delivery *delivery = delivery_at(core, index);
-    bool charge = delivery->row.state == DELIVERY_CHARGING;
-    if (!charge) {
+    bool charge = delivery->row.state == DELIVERY_CHARGING, start = delivery->row.state == DELIVERY_CLAIMING;
+    if (start) {
         delivery->nonce = draw(core->seed, delivery->request.lo, DRAW_NONCE, core->operations);
     }
     struct effect *put = delivery_ask(core, index, EFFECT_LEDGER_PUT);
     put->reference = delivery->revision;
-    put->amount = delivery->nonce;
+    put->amount = charge || start ? delivery->nonce : 0;
     put->count = delivery->attempts + (charge ? 1 : 0);
-    put->starts = delivery->starts + (charge ? 0 : 1);
+    put->starts = delivery->starts + (start ? 1 : 0);
     put->causes = delivery->causes;
+    put->cause = start ? CAUSE_NONE : delivery->cause;
     if (charge) {
-        put->cause = delivery->cause;
         causes_count(&put->causes, (enum cause)delivery->cause);
     }
+    delivery->marked = charge ? budget_spent_by_charge(core, delivery) && !MUTANT(END_UNMARKED) : !start;
+    if (delivery->marked) {
+        put->end = END_DEAD_LETTERED;
+        put->code = delivery->reason;
+    }
+}
+
+static bool ledger_marked(struct core *core, const struct input *input)
+{
+    return input->outcome == OUTCOME_DONE && input->as.ledger.end == END_DEAD_LETTERED && !MUTANT(MARK_IGNORED);
 }
 
 /* Takes over what the ledger says. A start that nobody followed up with a charge was cut short by no fault of the
  * function's. */
-static void ledger_adopt(struct delivery *delivery, const struct input *input)
+static void ledger_adopt(struct core *core, struct delivery *delivery, const struct input *input)
 {
     bool found = input->outcome == OUTCOME_DONE;
     uint8_t last = input->as.ledger.last;
@@ -43,22 +58,44 @@ static void ledger_adopt(struct delivery *delivery, const struct input *input)
     delivery->starts = found ? input->as.ledger.starts : 0;
     delivery->revision = found ? input->as.ledger.revision : 0;
     delivery->causes = found ? input->as.ledger.causes : (struct causes){ { 0 } };
+    delivery->end = END_NONE; /* What could not be marked is decided anew. */
+    delivery->marked = ledger_marked(core, input);
+    if (delivery->marked) {
+        delivery->cause = last;
+        return;
+    }
     delivery->cause = (uint8_t)(!found ? CAUSE_NONE : cause_charged((enum cause)last) ? last : CAUSE_INSTANCE_LOST);
     if (delivery->cause == CAUSE_INSTANCE_LOST) {
         causes_count(&delivery->causes, CAUSE_INSTANCE_LOST);
     }
 }
 
-static void ledger_read(struct core *core, uint32_t index, const struct input *input)
+/* True: the ledger says that it is over, and it is being ended so. */
+static bool ledger_ends(struct core *core, uint32_t index, const struct input *input)
 {
-    struct delivery *delivery = delivery_at(core, index);
+    const struct delivery *delivery = delivery_at(core, index);
     struct blob none = { 0 };
-    ledger_adopt(delivery, input);
-    if (budget_spent(core, delivery)) {
+    if (delivery->marked) {
+        delivery_ended(core, index, END_DEAD_LETTERED, (enum reason)input->as.ledger.reason, &none);
+    } else if (budget_spent(core, delivery)) {
         delivery_ended(core, index, END_DEAD_LETTERED, cause_reason((enum cause)delivery->cause), &none);
     } else if (budget_starts_spent(core, delivery)) {
         delivery_given_up(core, index, END_DEAD_LETTERED, REASON_POISON, CAUSE_INSTANCE_LOST);
-    } else if (delivery->over) {
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void ledger_read(struct core *core, uint32_t index, const struct input *input)
+{
+    struct delivery *delivery = delivery_at(core, index);
+    ledger_adopt(core, delivery, input);
+    if (ledger_ends(core, index, input)) {
+        return;
+    }
+    blob_release(core, &delivery->result); /* the error of an end that could not be marked */
+    if (delivery->over) {
         delivery_expired(core, index, delivery->function);
     } else if (suspect_waits(core, index)) {
         delivery_hand_back(core, index, CAUSE_APART, core->settings.publish_timeout_ns);
@@ -79,6 +116,7 @@ static void ledger_rechecked(struct core *core, uint32_t index, const struct inp
         delivery_go(core, index, DELIVERY_CHARGING);
     } else if (found && input->as.ledger.nonce == delivery->nonce) {
         delivery->revision = input->as.ledger.revision;
+        delivery->marked = ledger_marked(core, input);
         delivery_charged(core, index);
     } else if (!found || input->as.ledger.revision == delivery->revision) {
         delivery->revision = found ? delivery->revision : 0;
@@ -89,15 +127,19 @@ static void ledger_rechecked(struct core *core, uint32_t index, const struct inp
     }
 }
 
-static void ledger_claimed(struct core *core, uint32_t index, const struct input *input)
+/* A start or an end. */
+static void ledger_written(struct core *core, uint32_t index, const struct input *input)
 {
     struct delivery *delivery = delivery_at(core, index);
-    if (input->outcome == OUTCOME_DONE) {
+    if (input->outcome == OUTCOME_DONE && delivery->row.state == DELIVERY_MARKING) {
+        delivery->revision = input->as.ledger.revision;
+        delivery_go(core, index, DELIVERY_STORING);
+    } else if (input->outcome == OUTCOME_DONE) {
         delivery->revision = input->as.ledger.revision;
         delivery->starts++;
         delivery->needs_claim = false;
         delivery_wait(core, index);
-    } else if (++delivery->tries >= CLAIM_TRIES_MAX) {
+    } else if (++delivery->tries >= PUT_TRIES_MAX) {
         delivery_hand_back(core, index, CAUSE_CONTENDED, core->settings.publish_timeout_ns);
     } else {
         delivery_go(core, index, DELIVERY_READING);
@@ -134,7 +176,8 @@ void delivery_ledger(struct core *core, uint32_t index, const struct input *inpu
         }
         break;
     case DELIVERY_CLAIMING:
-        ledger_claimed(core, index, input);
+    case DELIVERY_MARKING:
+        ledger_written(core, index, input);
         break;
     case DELIVERY_CHARGING:
         if (input->outcome == OUTCOME_DONE) {

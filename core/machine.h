@@ -91,12 +91,13 @@ void delivery_charged(struct core *core, uint32_t index); /* the ledger has it: 
 
 /* ledger.c: what outlives instances */
 void delivery_ledger(struct core *core, uint32_t index, const struct input *input);
-void ledger_put(struct core *core, uint32_t index); /* the charge or the start that its state is about */
+void ledger_put(struct core *core, uint32_t index); /* the charge, the start or the end that its state is about */
 void causes_count(struct causes *causes, enum cause cause);
 
 /* budget.c: whether a request may be tried again after a failure, and when */
 bool budget_spent(struct core *core, const struct delivery *delivery);
-uint32_t budget_starts(struct core *core, const struct delivery *delivery); /* more are POISON */
+bool budget_spent_by_charge(struct core *core, const struct delivery *delivery); /* once its cause is charged */
+uint32_t budget_starts(struct core *core, const struct delivery *delivery);      /* more are POISON */
 bool budget_starts_spent(struct core *core, const struct delivery *delivery);
 uint64_t budget_delay_ns(struct core *core, const struct delivery *delivery, uint32_t attempts);
 

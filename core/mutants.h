@@ -80,6 +80,8 @@
     X(85, SUSPECTS_TOGETHER, "S28", "runs requests that were lost with instances beside each other")                   \
     X(86, RUNS_FORGOTTEN, "S1", "gives up what runs when its connection is lost, and leaves it to the queue")          \
     X(88, ROOM_IGNORED, "S1", "lets calls in until the broker has no room for what comes back when it is killed")      \
+    X(89, END_UNMARKED, "S1", "stores the result of a dead letter before the ledger says that it has ended")           \
+    X(90, MARK_IGNORED, "S1", "takes up again what has ended by its ledger, once that result is gone")                 \
     X(51, TICKS_IDLY, "L11", "wakes two hundred times a second though nothing is due")                                 \
     X(100, ADAPTER_STORES_NOTHING, "S5", "the adapter says that a result is stored before it is")                      \
     X(101, ADAPTER_OVERWRITES, "S2", "the adapter leaves create-only out")                                             \

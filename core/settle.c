@@ -1,12 +1,12 @@
-/* How a delivery ends. The order is fixed: an attempt is charged in the ledger, the result is stored create-only, the
- * waiting callers are answered, a dead letter is stored, and only then is the message acked. Every step can be asked
- * again: a lost answer is followed by the same question, and "it exists already" is a good answer. */
+/* How a delivery ends. The order is fixed: an attempt is charged in the ledger, and the end marked there if it is to
+ * become a dead letter, the result is stored create-only, the waiting callers are answered, a dead letter is stored, and
+ * only then is the message acked. Every step can be asked again: a lost answer is followed by the same question, and
+ * "it exists already" is a good answer. */
 #include "core/banned.h"
 #include "core/draw.h"
 #include "core/machine.h"
 
 enum {
-    CLAIM_TRIES_MAX = 5,
     FULL_PAUSE_NS = 1000000000,
 };
 #define DEAD_FULL_PAUSE_NS UINT64_C(10000000000)
@@ -70,6 +70,7 @@ void delivery_issue(struct core *core, uint32_t index)
             break;
         case DELIVERY_CLAIMING:
         case DELIVERY_CHARGING:
+        case DELIVERY_MARKING:
             ledger_put(core, index);
             break;
         default:
@@ -151,7 +152,8 @@ void delivery_ended(struct core *core, uint32_t index, enum end end, enum reason
     if (MUTANT(ACK_FIRST)) {
         delivery_ack(core, index); /* S5 */
     }
-    delivery_go(core, index, DELIVERY_STORING);
+    bool marks = end == END_DEAD_LETTERED && !delivery->marked && !MUTANT(END_UNMARKED);
+    delivery_go(core, index, marks ? DELIVERY_MARKING : DELIVERY_STORING);
 }
 
 void delivery_given_up(struct core *core, uint32_t index, enum end end, enum reason reason, enum cause cause)
@@ -187,7 +189,7 @@ void delivery_charged(struct core *core, uint32_t index)
     struct blob none = { 0 };
     delivery->attempts++;
     causes_count(&delivery->causes, (enum cause)delivery->cause);
-    if (budget_spent(core, delivery)) {
+    if (delivery->marked || budget_spent(core, delivery)) {
         delivery_ended(core, index, END_DEAD_LETTERED, (enum reason)delivery->reason, &none);
         return;
     }

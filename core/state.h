@@ -54,6 +54,7 @@ struct delivery {
     bool has_reply_to, needs_claim, visited; /* visited: it came to be looked at, not to be run */
     bool walked;                             /* nobody delivered it, the walk found it: walk.c */
     bool over;                               /* its time was over when it came: it waits for no worker */
+    bool marked; /* the ledger says that it has ended, or will by what is being written to it */
     struct causes causes;
     uint16_t stream;
     uint32_t function, worker, bucket_next, epoch, operation_epoch, attempts, starts;

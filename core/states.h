@@ -18,13 +18,14 @@
 #define DELIVERY_STATES(X)                                                                                             \
     X(FREE, 1u << DELIVERY_CHECKING | 1u << DELIVERY_QUEUED | 1u << DELIVERY_STORING)                                  \
     X(CHECKING, 1u << DELIVERY_READING | 1u << DELIVERY_BURYING)                                                       \
-    X(READING, 1u << DELIVERY_QUEUED | 1u << DELIVERY_STORING | 1u << DELIVERY_CHECKING)                               \
+    X(READING, 1u << DELIVERY_QUEUED | 1u << DELIVERY_MARKING | 1u << DELIVERY_STORING | 1u << DELIVERY_CHECKING)      \
     X(CLAIMING, 1u << DELIVERY_READING | 1u << DELIVERY_QUEUED | 1u << DELIVERY_CHECKING)                              \
-    X(QUEUED, 1u << DELIVERY_RUNNING | 1u << DELIVERY_CLAIMING | 1u << DELIVERY_CHARGING | 1u << DELIVERY_STORING |    \
-                  1u << DELIVERY_CHECKING)                                                                             \
+    X(QUEUED, 1u << DELIVERY_RUNNING | 1u << DELIVERY_CLAIMING | 1u << DELIVERY_CHARGING | 1u << DELIVERY_MARKING |    \
+                  1u << DELIVERY_STORING | 1u << DELIVERY_CHECKING)                                                    \
     X(RUNNING, 1u << DELIVERY_STORING | 1u << DELIVERY_CHARGING | 1u << DELIVERY_QUEUED | 1u << DELIVERY_FETCHING)     \
-    X(CHARGING, 1u << DELIVERY_RECHECKING | 1u << DELIVERY_STORING)                                                    \
-    X(RECHECKING, 1u << DELIVERY_CHARGING | 1u << DELIVERY_STORING)                                                    \
+    X(CHARGING, 1u << DELIVERY_RECHECKING | 1u << DELIVERY_MARKING | 1u << DELIVERY_STORING)                           \
+    X(RECHECKING, 1u << DELIVERY_CHARGING | 1u << DELIVERY_MARKING | 1u << DELIVERY_STORING)                           \
+    X(MARKING, 1u << DELIVERY_READING | 1u << DELIVERY_STORING)                                                        \
     X(STORING, 1u << DELIVERY_FETCHING | 1u << DELIVERY_BURYING)                                                       \
     X(FETCHING, 1u << DELIVERY_BURYING | 1u << DELIVERY_STORING)                                                       \
     X(BURYING, 0)

@@ -247,6 +247,8 @@ bool ledger_read(struct bytes body, struct input *input)
     input->as.ledger.last =
         (uint8_t)(last.at == NULL && input->as.ledger.attempts > 0 ? CAUSE_ERROR : cause_of_text(last));
     causes_read(ledger_text(text, "\"causes\":\""), &input->as.ledger.causes);
+    input->as.ledger.end = end_of_text(ledger_text(text, "\"end\":\""));
+    input->as.ledger.reason = reason_of_text(ledger_text(text, "\"reason\":\""));
     return true;
 }
 

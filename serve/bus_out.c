@@ -178,7 +178,7 @@ void bus_perform_fetch(struct instance *instance, const struct effect *effect)
 void bus_perform_ledger(struct instance *instance, const struct effect *effect)
 {
     struct message message;
-    char request_id[SERVE_ID_BYTES] = "", hex[33], subject[96], causes[CAUSES_TEXT_BYTES], body[320];
+    char request_id[SERVE_ID_BYTES] = "", hex[33], subject[96], causes[CAUSES_TEXT_BYTES], end[96] = "", body[320];
     if (message_open(instance, effect->blob, &message)) {
         message_text(&message, ":request-id", request_id, sizeof request_id);
     }
@@ -192,10 +192,14 @@ void bus_perform_ledger(struct instance *instance, const struct effect *effect)
     struct headers headers = { .count = 0 };
     headers_add_number(&headers, "Nats-Expected-Last-Subject-Sequence", effect->reference);
     causes_print(&effect->causes, causes);
+    if (effect->end != END_NONE) {
+        snprintf(end, sizeof end, ",\"end\":\"%s\",\"reason\":\"%s\"", end_name((enum end)effect->end),
+                 reason_name((enum reason)effect->code));
+    }
     snprintf(body, sizeof body,
              "{\"schema\":1,\"attempts\":%" PRIu32 ",\"starts\":%" PRIu32 ",\"nonce\":\"%016" PRIx64
-             "\",\"last\":\"%s\",\"causes\":\"%s\"}",
-             effect->count, effect->starts, effect->amount, cause_text((enum cause)effect->cause), causes);
+             "\",\"last\":\"%s\",\"causes\":\"%s\"%s}",
+             effect->count, effect->starts, effect->amount, cause_text((enum cause)effect->cause), causes, end);
     bus_send(instance, effect, subject, &headers, bytes_of(body));
 }
 

@@ -179,6 +179,10 @@ static void input_rest(struct line *line, const struct input *input)
         add_number(line, "attempts", input->as.ledger.attempts);
         add_number(line, "starts", input->as.ledger.starts);
         add(line, " last %s", cause_text((enum cause)input->as.ledger.last));
+        if (input->as.ledger.end != END_NONE) {
+            add(line, " ended %s %s", end_name((enum end)input->as.ledger.end),
+                reason_name((enum reason)input->as.ledger.reason));
+        }
         break;
     case INPUT_CONSUMER_READY:
         add_number(line, "fresh-after", input->as.consumer.fresh_after);

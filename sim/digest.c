@@ -115,6 +115,7 @@ static void hash_ledger(struct world *world, const struct input *input)
     world_hash(world, input->as.ledger.revision);
     world_hash(world, input->as.ledger.nonce);
     world_hash(world, (uint64_t)input->as.ledger.attempts << 32 | input->as.ledger.starts);
+    world_hash(world, (uint64_t)input->as.ledger.end << 8 | input->as.ledger.reason);
     hash_causes(world, input->as.ledger.last, input->as.ledger.causes.count);
 }
 

@@ -86,16 +86,18 @@ static void arrived_request(struct world *world, const struct event *event)
 }
 
 /* Its result may be gone by now, but as long as its dead letter is not stored, another end would be a second one. What
- * says so then is the ledger, if all retries were charged. Who was dead-lettered for its function's quarantine, or by
- * the policy of another version, may have some left (docs/operate/failures.md). */
+ * says so then is the ledger, so it must say so before. */
 static void judge_end_again(struct world *world, uint32_t request, const struct effect *effect)
 {
     const struct stored *stored = &world->jet.stored[request];
-    bool kept = stored->attempts > world->functions[world->requests[request].function].retries_max;
-    bool owed = kept && stored->count != 0 && jet_owes(&world->jet, request) && !world->jet.forgotten[request];
+    bool owed = stored->count != 0 && jet_owes(&world->jet, request) && !world->jet.forgotten[request];
     if (owed && jet_result(&world->jet, world->now, request) == NULL && effect->end != END_DEAD_LETTERED) {
         world_wrong(world, "S1", "R%u ends as %s, and was dead-lettered before; its letter is not stored", request,
                     end_name((enum end)effect->end));
+    }
+    bool marked = world->jet.ledger[request].end == END_DEAD_LETTERED || world->jet.forgotten[request];
+    if (effect->end == END_DEAD_LETTERED && !marked) {
+        world_wrong(world, "S1", "R%u ends as dead-lettered, and its ledger does not say so", request);
     }
 }
 
@@ -283,10 +285,12 @@ static void arrived_ledger_put(struct world *world, const struct event *event)
 {
     const struct effect *effect = &event->effect;
     uint32_t request = event->content.request;
-    uint32_t before = world->jet.ledger[request].attempts;
+    uint32_t before = world->jet.ledger[request].attempts, ended = world->jet.ledger[request].end;
     struct ledger entry = { .nonce = effect->amount, .attempts = effect->count, .starts = effect->starts };
     entry.causes = effect->causes;
     entry.last = effect->cause;
+    entry.end = effect->end;
+    entry.reason = (uint8_t)effect->code;
     uint16_t refused = world->storage_until_ns > world->now
                            ? JET_NO_RESOURCES
                            : jet_ledger_put(&world->jet, world->now, request, effect->reference, &entry);
@@ -294,6 +298,9 @@ static void arrived_ledger_put(struct world *world, const struct event *event)
     if (refused != 0) {
         ledger_refused(world, event, refused);
         return;
+    }
+    if (entry.end != ended && ended != END_NONE) {
+        world_wrong(world, "S1", "the ledger of R%u said that it has ended, and does no more", request);
     }
     if (entry.attempts < before) {
         world_wrong(world, "S4", "the ledger of R%u goes back from %u to %u attempts", request, before, entry.attempts);

@@ -53,6 +53,16 @@ static uint32_t publisher_of(const struct world *world, uint32_t request, bool *
 
 /* -- results and the ledger -- */
 
+/* In the ledger, as whoever stores such a result does first: another revision than anybody knows. */
+static void mark(struct world *world, uint32_t request, enum reason reason)
+{
+    struct ledger *entry = &world->jet.ledger[request];
+    entry->end = END_DEAD_LETTERED;
+    entry->reason = (uint8_t)reason;
+    entry->stored_ns = world->now;
+    entry->revision = ++world->jet.revision;
+}
+
 static void store(struct fork *fork, uint32_t request, enum end end, uint64_t digest, uint64_t payload)
 {
     struct world *world = fork->world;
@@ -63,6 +73,9 @@ static void store(struct fork *fork, uint32_t request, enum end end, uint64_t di
                     : end == END_SUCCEEDED ? REASON_NONE
                                            : REASON_FUNCTION_ERROR;
     jet_store_result(&world->jet, world->now, request, &stored, true);
+    if (end == END_DEAD_LETTERED) {
+        mark(world, request, (enum reason)stored.reason);
+    }
 }
 
 /* As another instance may have ended it. */
@@ -91,6 +104,9 @@ static void ledger_write(struct fork *fork, const struct portrait_delivery *deli
     entry->last = delivery->cause;
     entry->stored_ns = world->now;
     entry->revision = delivery->revision;
+    if (delivery->state == DELIVERY_STORING && delivery->end == END_DEAD_LETTERED) {
+        mark(world, request, (enum reason)delivery->reason);
+    }
     if (may_be_charged && entry->attempts < most) {
         entry->attempts++;
         entry->nonce = delivery->nonce;
@@ -108,7 +124,7 @@ static void result_write(struct fork *fork, const struct portrait_delivery *deli
     case DELIVERY_BURYING:
         store(fork, request, END_DEAD_LETTERED, delivery->digest, payload);
         world->jet.stored[request].attempts = delivery->attempts;
-        world->jet.stored[request].reason = delivery->reason;
+        world->jet.stored[request].reason = world->jet.ledger[request].reason = delivery->reason;
         world->jet.stored[request].cause = delivery->cause;
         world->jet.stored[request].causes = delivery->causes;
         if (fate == 0) {

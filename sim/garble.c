@@ -255,6 +255,8 @@ static void keep_kinds(struct input *input)
         return;
     case INPUT_LEDGER:
         input->as.ledger.last %= CAUSE_COUNT;
+        input->as.ledger.end %= END_COUNT;
+        input->as.ledger.reason %= REASON_COUNT;
         return;
     case INPUT_FUNCTION_SET:
         input->as.function.concurrency |= 1;

@@ -113,7 +113,7 @@ struct ledger {
     uint64_t revision, nonce, stored_ns;
     uint32_t attempts, starts;
     struct causes causes;
-    uint8_t last;
+    uint8_t last, end, reason;
 };
 
 /* The streams and buckets, where it matters which one. */

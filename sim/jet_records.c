@@ -110,4 +110,6 @@ void jet_ledger_read(const struct ledger *entry, struct input *input)
     input->as.ledger.starts = entry->starts;
     input->as.ledger.causes = entry->causes;
     input->as.ledger.last = entry->last;
+    input->as.ledger.end = entry->end;
+    input->as.ledger.reason = entry->reason;
 }

@@ -105,6 +105,9 @@ void judge_cause_charge(struct world *world, uint32_t index, const struct effect
 {
     enum cause cause = (enum cause)effect->cause;
     message->puts++;
+    if (effect->amount == 0) {
+        return; /* It marks an end. */
+    }
     message->attempts = cause != CAUSE_NONE ? effect->count : message->attempts;
     bool happened = (message->faults & 1u << cause) != 0 ||
                     (cause == CAUSE_NOT_STARTED && world->nodes[index].start_failed[message->content.function]);

@@ -123,6 +123,10 @@ static void story_input_fields(const struct world *world, const struct input *in
     case INPUT_LEDGER:
         fprintf(out, " revision %llu attempts %u starts %u last %s", (unsigned long long)input->as.ledger.revision,
                 input->as.ledger.attempts, input->as.ledger.starts, cause_text((enum cause)input->as.ledger.last));
+        if (input->as.ledger.end != END_NONE) {
+            fprintf(out, " ended %s %s", end_name((enum end)input->as.ledger.end),
+                    reason_name((enum reason)input->as.ledger.reason));
+        }
         return;
     case INPUT_PULL_ENDED:
         fprintf(out, " unfilled %u", input->as.pull.unfilled);

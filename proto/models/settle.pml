@@ -22,6 +22,8 @@
  * property: S5_gone_without_result      the message is gone, and no result is stored
  * property: S1_gone_without_dead_letter the message is gone, its result is dead-lettered, and there is no dead letter
  * property: S1_dead_letter_of_another   there is a dead letter, and the stored result is something else
+ * property: S1_end_unmarked             the stored result is dead-lettered, and the ledger does not say so
+ * property: S1_mark_taken_back          the ledger said that the request has ended, and does no more
  * property: S4_charged_too_often        more attempts are charged than are allowed
  * property: S4_ledger_goes_back         a charge or a claim of another is written over
  * property: S4_starts_unclaimed         two deliveries began to run without a claim in the ledger
@@ -32,6 +34,8 @@
  * variant: OVERWRITE          S2_two_results               results are not stored create-only
  * variant: ACK_UNBURIED       S1_gone_without_dead_letter  the ack does not wait for the dead letter
  * variant: BURY_FIRST         S1_dead_letter_of_another    the dead letter does not wait for the result
+ * variant: STORE_UNMARKED     S1_end_unmarked              a dead-lettered result does not wait for its mark in the ledger
+ * variant: IGNORE_MARK        S1_mark_taken_back           who reads the ledger decides by its numbers alone
  * variant: CHARGE_BLIND       S4_ledger_goes_back          charges are written without compare-and-set
  * variant: UNLIMITED          S4_charged_too_often         one more failure is charged than is allowed
  * variant: FRESH_BY_COUNT     S4_starts_unclaimed          a first delivery by the broker's count is taken for fresh
@@ -59,8 +63,8 @@
 #endif
 #define STARTS_MAX 1 /* claims beside charged attempts; more is poison */
 
-mtype:stage = { FREE, CHECKING, READING, CLAIMING, QUEUED, RUNNING, CHARGING, RECHECKING, STORING, FETCHING, BURYING,
-                FINDING, WAITING, REMOVING };
+mtype:stage = { FREE, CHECKING, READING, CLAIMING, QUEUED, RUNNING, CHARGING, RECHECKING, MARKING, STORING, FETCHING,
+                BURYING, FINDING, WAITING, REMOVING };
 mtype:ending = { NOTHING, SUCCEEDED, DEAD_LETTERED, EXPIRED, CANCELLED };
 
 /* -- the broker -- */
@@ -69,6 +73,7 @@ byte delivered;            /* as the broker counts it, up to 2 */
 mtype:ending result = NOTHING;
 bool dead_letter;
 byte revision, nonce, attempts, starts; /* the ledger's record; revision 0: there is none */
+bool marked;                            /* in it: dead-lettered */
 
 /* -- the rest of the world -- */
 byte faults = FAULTS;
@@ -83,12 +88,14 @@ hidden byte mine, ok;      /* answers; they mean nothing between two actions */
 
 /* -- what a judge has seen -- */
 byte unclaimed;            /* deliveries that ran without a claim */
-bool lost, overwritten, written_over, told_cancelled;
+bool lost, overwritten, written_over, taken_back, told_cancelled;
 
 #define S2_two_results              (overwritten)
 #define S5_gone_without_result      (lost)
 #define S1_gone_without_dead_letter (!present && result == DEAD_LETTERED && !dead_letter)
 #define S1_dead_letter_of_another   (dead_letter && result != DEAD_LETTERED)
+#define S1_end_unmarked             (result == DEAD_LETTERED && !marked)
+#define S1_mark_taken_back          (taken_back)
 #define S4_charged_too_often        (attempts > 1 + RETRIES)
 #define S4_ledger_goes_back         (written_over)
 #define S4_starts_unclaimed         (unclaimed > 1)
@@ -133,7 +140,14 @@ inline store(what, mine) {
     fi
 }
 
-inline put(charge) {
+#ifdef UNLIMITED
+#define LAST(charge, start) (!(start) && (!(charge) || known_attempts + 1 > RETRIES + 1))
+#else
+#define LAST(charge, start) (!(start) && (!(charge) || known_attempts + 1 > RETRIES))
+#endif
+
+/* A charge, a start, or an end: what is charged as the last says so itself. */
+inline put(charge, start) {
     if
 #ifdef CHARGE_BLIND
     :: charge || revision == known_revision ->
@@ -141,10 +155,12 @@ inline put(charge) {
     :: revision == known_revision ->
 #endif
         written_over = written_over || known_attempts < attempts || known_starts < starts;
+        taken_back = taken_back || (marked && !LAST(charge, start));
         revision++;
         nonce = (charge -> 1 + me : 0); /* with the revision as good as one that is drawn for each charge */
         attempts = known_attempts + (charge -> 1 : 0);
-        starts = known_starts + (charge -> 0 : 1);
+        starts = known_starts + (start -> 1 : 0);
+        marked = LAST(charge, start);
         mine = true
     :: else -> mine = false
     fi
@@ -153,12 +169,17 @@ inline put(charge) {
 #define CHARGE_IS_MINE (nonce == 1 + me && revision == known_revision + 1)
 
 inline get() {
-    known_revision = revision; known_attempts = attempts; known_starts = starts
+    known_revision = revision; known_attempts = attempts; known_starts = starts;
+#ifdef IGNORE_MARK
+    over = false
+#else
+    over = marked
+#endif
 }
 
 inline forget() {
     holders--; token[me] = false;
-    state = FREE; end = NOTHING; needs_claim = false; ran = false;
+    state = FREE; end = NOTHING; needs_claim = false; ran = false; over = false;
     known_revision = 0; known_attempts = 0; known_starts = 0
 }
 
@@ -182,10 +203,12 @@ inline execute() {
     fi
 }
 
+/* Or fewer retries are wanted since it was charged: then the charge did not say that it was the last. */
 inline charged() {
     if
-    :: EXHAUSTED -> end = DEAD_LETTERED
-    :: else -> forget() /* handed back: it is delivered again after the backoff */
+    :: EXHAUSTED -> end = DEAD_LETTERED; over = true
+    :: !EXHAUSTED && faults > 0 -> faults--; end = DEAD_LETTERED
+    :: !EXHAUSTED -> forget() /* handed back: it is delivered again after the backoff */
     fi
 }
 
@@ -194,6 +217,7 @@ proctype instance(byte me) {
     mtype:ending end = NOTHING;
     byte known_revision, known_attempts, known_starts;
     bool needs_claim, ran;
+    bool over; /* the ledger says that it was dead-lettered */
     do
     :: atomic { state == FREE && present && (holders == 0 || faults > 0) && DELIVERABLE ->
         faults = faults - (holders > 0 -> 1 : 0);
@@ -221,9 +245,9 @@ proctype instance(byte me) {
     :: atomic { state == READING ->
         ASK(get(), ok);
         if
-        :: ok && EXHAUSTED -> end = DEAD_LETTERED; GO(READING, STORING)
-        :: ok && !EXHAUSTED && known_starts >= STARTS_MAX + RETRIES -> end = DEAD_LETTERED; GO(READING, STORING)
-        :: ok && !EXHAUSTED && known_starts < STARTS_MAX + RETRIES -> needs_claim = true; GO(READING, QUEUED)
+        :: ok && over -> end = DEAD_LETTERED; GO(READING, STORING)
+        :: ok && !over && (EXHAUSTED || known_starts >= STARTS_MAX + RETRIES) -> end = DEAD_LETTERED; GO(READING, MARKING)
+        :: ok && !over && !EXHAUSTED && known_starts < STARTS_MAX + RETRIES -> needs_claim = true; GO(READING, QUEUED)
         :: result == CANCELLED -> GO(READING, CHECKING) /* it hears of the cancel */
         :: !ok
         fi }
@@ -232,12 +256,13 @@ proctype instance(byte me) {
         :: !needs_claim -> unclaimed = unclaimed + (known_revision == 0 && !ran -> 1 : 0); ran = true; GO(QUEUED, RUNNING)
         :: needs_claim -> GO(QUEUED, CLAIMING)
         :: end = EXPIRED; GO(QUEUED, STORING)
+        :: faults > 0 -> faults--; end = DEAD_LETTERED; GO(QUEUED, MARKING) /* its function is put into quarantine */
         :: result == CANCELLED -> GO(QUEUED, CHECKING)
         :: faults > 0 -> faults--; GO(QUEUED, CHARGING) /* the worker that it waits for does not start */
         :: faults > 0 -> faults--; forget() /* held too long: handed back */
         fi }
     :: atomic { state == CLAIMING ->
-        ASK(put(false), ok);
+        ASK(put(false, true), ok);
         if
         :: ok && mine -> known_revision = revision; known_starts++; needs_claim = false; GO(CLAIMING, QUEUED)
         :: !ok || !mine -> GO(CLAIMING, READING)
@@ -248,11 +273,12 @@ proctype instance(byte me) {
 #ifdef ACK_FIRST
         remove();
 #endif
-        ASK(put(true), ok);
+        ASK(put(true, false), ok);
         if
         :: ok && mine -> known_revision = revision; known_attempts++; charged();
             if
-            :: end == DEAD_LETTERED -> GO(CHARGING, STORING)
+            :: end == DEAD_LETTERED && over -> GO(CHARGING, STORING)
+            :: end == DEAD_LETTERED && !over -> GO(CHARGING, MARKING)
             :: else
             fi
         :: !ok || !mine -> GO(CHARGING, RECHECKING)
@@ -262,13 +288,25 @@ proctype instance(byte me) {
         if
         :: ok && CHARGE_IS_MINE -> known_revision = revision; known_attempts++; charged();
             if
-            :: end == DEAD_LETTERED -> GO(RECHECKING, STORING)
+            :: end == DEAD_LETTERED && over -> GO(RECHECKING, STORING)
+            :: end == DEAD_LETTERED && !over -> GO(RECHECKING, MARKING)
             :: else
             fi
         :: ok && revision == known_revision -> GO(RECHECKING, CHARGING)
         :: ok && !CHARGE_IS_MINE && revision != known_revision -> forget() /* theirs to charge */
         :: !ok
         fi }
+    :: atomic { state == MARKING ->
+#ifdef STORE_UNMARKED
+        GO(MARKING, STORING)
+#else
+        ASK(put(false, false), ok);
+        if
+        :: ok && mine -> known_revision = revision; GO(MARKING, STORING)
+        :: !ok || !mine -> end = NOTHING; GO(MARKING, READING) /* and decides anew by what it reads */
+        fi
+#endif
+        }
     :: atomic { state == STORING ->
 #ifdef ACK_FIRST
         remove();
@@ -375,11 +413,14 @@ proctype broker() {
 active proctype judge() {
     do
     :: atomic { (S2_two_results || S5_gone_without_result || S1_gone_without_dead_letter || S1_dead_letter_of_another ||
+                 S1_end_unmarked || S1_mark_taken_back ||
                  S4_charged_too_often || S4_ledger_goes_back || S4_starts_unclaimed || S22_cancelled_is_not_so) ->
         assert(!S2_two_results);
         assert(!S5_gone_without_result);
         assert(!S1_gone_without_dead_letter);
         assert(!S1_dead_letter_of_another);
+        assert(!S1_end_unmarked);
+        assert(!S1_mark_taken_back);
         assert(!S4_charged_too_often);
         assert(!S4_ledger_goes_back);
         assert(!S4_starts_unclaimed);

@@ -86,6 +86,9 @@ static void write_ledger(FILE *out, const char *request, const struct effect *ef
     write_causes(out, effect);
     fputs(effect->cause != CAUSE_NONE ? " for " : "", out);
     fputs(effect->cause != CAUSE_NONE ? cause_text((enum cause)effect->cause) : "", out);
+    if (effect->end != END_NONE) {
+        fprintf(out, ", %s: %s", end_name((enum end)effect->end), reason_name((enum reason)effect->code));
+    }
     fputs(", ", out);
     if (effect->reference == 0) {
         fprintf(out, "create only");

@@ -12,7 +12,7 @@
  *       [renewed]
  *                                          ledger R empty|lost|unknown|refused CODE|written V|ours V
  *                                            |holds A starts S revision V
- *                                            [last CAUSE] [CAUSE N]
+ *                                            [last CAUSE] [CAUSE N] [ended REASON]
  *     call R F [budget MS]                 fetched R none|END [attempts N]
  *     gone R (its caller)                  answer R END [attempts N]
  *     submit R F [budget MS]               pull-ended F [unfilled N] [code N]
@@ -358,6 +358,11 @@ static void tell_ledger(struct stage *stage, struct actor *actor, const struct w
         for (int cause = 0; strcmp(words->word[i], "last") == 0 && cause < CAUSE_COUNT; cause++) {
             bool named = strcmp(words->word[i + 1], cause_text((enum cause)cause)) == 0;
             input->as.ledger.last = named ? (uint8_t)cause : input->as.ledger.last;
+        }
+        for (int reason = 0; strcmp(words->word[i], "ended") == 0 && reason < REASON_COUNT; reason++) {
+            bool named = strcmp(words->word[i + 1], reason_name((enum reason)reason)) == 0;
+            input->as.ledger.reason = named ? (uint8_t)reason : input->as.ledger.reason;
+            input->as.ledger.end = END_DEAD_LETTERED;
         }
     }
     if (has(words, "ours")) {

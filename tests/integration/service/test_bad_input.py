@@ -3,7 +3,6 @@ import json
 import socket
 import time
 
-from nats.js.api import StreamConfig
 from stead_world import WorldCase, calls, event_of, main, request_id_of, wait_for
 
 JSON = {"datacontenttype": "application/json"}
@@ -159,16 +158,11 @@ class BadInput(WorldCase):
         answer = self.client.execute("echo", event_of(b"x" * (10 << 20)))
         self.assertEqual(answer.status.name, "RESOURCE_EXHAUSTED", repr(answer))
 
-    def limit(self, stream, messages):
-        config = self.bus.run(self.bus.stream.stream_info(stream)).config
-        config.max_msgs = messages
-        self.bus.run(self.bus.stream.update_stream(config=StreamConfig(**{**config.__dict__})))
-
     def test_dead_letter_stream_full(self):
         """The result tells the end at once; the letter follows when there is room, and nobody waits for it."""
         self.publish("slow", "buried-0", fail=True)
         wait_for(lambda: self.bus.last("function-dead", "function.dead.python.slow.buried-0"), "the first letter")
-        self.limit("function-dead", self.bus.info("function-dead").messages)
+        self.bus.limit("function-dead", self.bus.info("function-dead").messages)
         for number in range(1, 4):
             self.publish("slow", "buried-%d" % number, fail=True)
         for number in range(1, 4):
@@ -177,7 +171,7 @@ class BadInput(WorldCase):
         for number in range(50):
             self.assert_ok(self.client.execute("echo", event_of("beside %d" % number)))
         self.assertIsNone(self.bus.last("function-dead", "function.dead.python.slow.buried-1"))
-        self.limit("function-dead", -1)
+        self.bus.limit("function-dead", -1)
         for number in range(1, 4):
             subject = "function.dead.python.slow.buried-%d" % number
             wait_for(lambda subject=subject: self.bus.last("function-dead", subject), "the letter", 60)
@@ -186,13 +180,13 @@ class BadInput(WorldCase):
 
     def test_result_stream_full(self):
         """What has run waits for room and runs no more; the door refuses what is new; all goes on with room again."""
-        self.limit("function-results", self.bus.info("function-results").messages)
+        self.bus.limit("function-results", self.bus.info("function-results").messages)
         self.publish("slow", "roomless")
         wait_for(lambda: self.runs("roomless"), "the run")
         refused = wait_for(lambda: self._refused(), "a refusal")
         self.assertEqual((refused.status.name, refused.reason), ("RESOURCE_EXHAUSTED", "QUEUE_FULL"))
         self.assertTrue(refused.retry_s, "it is said when to come again")
-        self.limit("function-results", 1000000)
+        self.bus.limit("function-results", 1000000)
         self.assertEqual(self.bus.result("roomless").headers["stead-outcome"], "succeeded")
         self.assertEqual(self.runs("roomless"), 1)
         wait_for(lambda: self.client.execute("echo", event_of("room")).ok, "calls that are taken again")

@@ -222,6 +222,26 @@ class Causes(WorldCase):
         self.bus.publish("function.release.crashes-always")
         wait_for(lambda: self.client.get("crashes-always").response.function.state == "READY", "the release")
 
+    def test_quarantined_stays_dead_lettered(self):
+        """Its letter finds no room, its result is gone, its function is well again: it does not run, and ends as before."""
+        manifest = "spec: {maxRetries: 1, maxWorkers: 2}\n"
+        self.deploy("crashes-full", CRASHES, manifest)
+        for call in [self.client.start("crashes-full", event_of('"ill"', **JSON)) for _ in range(6)]:
+            call.code()
+        self.assertEqual(self.client.get("crashes-full").response.function.state, "QUARANTINED")
+        self.bus.limit("function-dead", self.bus.info("function-dead").messages)
+        self.bus.request("function.python.crashes-full", b'"well"', {"stead-request-id": "no-room"})
+        self.bus.result("no-room")
+        self.deploy("crashes-full", CRASHES + "\n# better\n", manifest)
+        answer = self.client.execute("crashes-full", event_of('"well"', **JSON))
+        self.assertEqual(answer.response.data, b'"well"', repr(answer))
+        self.bus.run(self.bus.stream.purge_stream("function-results", subject="function.result.no-room"))
+        result = self.bus.result("no-room")
+        self.assertEqual((result.headers["stead-outcome"], result.headers["stead-reason"]), ("dead-lettered", "QUARANTINED"))
+        self.assertEqual(result.headers["stead-cause"], "crash")
+        self.bus.limit("function-dead", -1)
+        self.dead("python", "crashes-full", "no-room")
+
     def test_poisonous_request_alone(self):
         """Its own crashes, however many, put nobody into quarantine."""
         self.deploy("ways-poison", manifest="spec: {maxRetries: 7}\n")

@@ -81,6 +81,16 @@ static struct input function_fact(struct drive *drive)
     return input;
 }
 
+/* Few retries after some causes, many after others. */
+static struct input policy_fact(struct drive *drive, struct key name)
+{
+    struct input input = { .kind = INPUT_FUNCTION_POLICY, .as.policy.name = name };
+    for (uint32_t cause = 0; cause < CAUSE_KEPT; cause++) {
+        input.as.policy.retries[cause] = (uint8_t)(drive_die(drive, 160 + cause, 2) ? UINT8_MAX : 0);
+    }
+    return input;
+}
+
 static void fill_result(struct drive *drive, struct input *input)
 {
     input->as.result.digest = drive_die(drive, 40, 10) == 0 ? 8 : 7;
@@ -99,6 +109,11 @@ static void fill_ledger(struct drive *drive, const struct effect *effect, struct
     input->as.ledger.attempts = drive_die(drive, 46, 20) == 0 ? UINT32_MAX : drive_die(drive, 46, 3);
     input->as.ledger.starts = drive_die(drive, 47, 20) == 0 ? UINT32_MAX : drive_die(drive, 47, 3);
     input->as.ledger.last = (uint8_t)drive_die(drive, 151, CAUSE_COUNT + 4);
+    bool ended = drive_die(drive, 154, 8) == 0;
+    input->as.ledger.end = (uint8_t)(!ended                         ? END_NONE
+                                     : drive_die(drive, 155, 4) > 0 ? END_DEAD_LETTERED
+                                                                    : drive_die(drive, 155, 256));
+    input->as.ledger.reason = (uint8_t)(ended ? drive_die(drive, 156, 256) : REASON_NONE);
     input->as.ledger.causes.count[drive_die(drive, 152, CAUSE_KEPT)] = (uint8_t)drive_die(drive, 153, 256);
     uint32_t row = handle_index(effect->about);
     if (ours && effect->kind == EFFECT_LEDGER_GET && handle_table(effect->about) == TABLE_DELIVERY) {
@@ -282,6 +297,15 @@ static struct input rare(struct drive *drive)
     }
 }
 
+static uint32_t delivery_in(struct core *core, enum delivery_state state)
+{
+    uint32_t at = 0;
+    while (at < core->deliveries.rows && delivery_at(core, at)->row.state != state) {
+        at++;
+    }
+    return at < core->deliveries.rows ? at : NOWHERE;
+}
+
 /* One that has overrun its timeout takes its neighbours with it; NOWHERE if there is none. */
 static uint32_t overdue_with_neighbours(struct core *core)
 {
@@ -302,6 +326,14 @@ struct input drive_fact(struct drive *drive)
     }
     if (overdue != NOWHERE && drive_die(drive, 4, 2) == 0) {
         return (struct input){ .kind = INPUT_WORKER_EXITED, .about = pool_handle(core, &core->workers, overdue) };
+    }
+    uint32_t charged = delivery_in(core, DELIVERY_CHARGING), runs = delivery_in(core, DELIVERY_RUNNING);
+    if (charged != NOWHERE && drive_die(drive, 158, 20) == 0) {
+        return policy_fact(drive, function_at(core, delivery_at(core, charged)->function)->name);
+    }
+    if (runs != NOWHERE && drive->seed % 4 == 1 && drive_die(drive, 159, 4) == 0) { /* some functions crash and crash */
+        return (struct input){ .kind = INPUT_WORKER_EXITED,
+                               .about = pool_handle(core, &core->workers, delivery_at(core, runs)->worker) };
     }
     return roll < 45   ? answer(drive)
            : roll < 65 ? delivery(drive)

@@ -165,9 +165,10 @@ static void ends_what_the_ledger_says_is_over(void **state)
         puppet_fetched(puppet, puppet_one(puppet, EFFECT_FETCH_RESULT)->operation, OUTCOME_REFUSED, END_NONE, 0);
         puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_GET)->operation, OUTCOME_DONE, 9, 1, cases[i].attempts,
                       cases[i].starts);
-        if (cases[i].reason == REASON_NONE) {
-            puppet_one(puppet, EFFECT_LEDGER_PUT);
-        } else {
+        struct effect put = *puppet_one(puppet, EFFECT_LEDGER_PUT);
+        assert_int_equal(put.code, cases[i].reason); /* of the end that it marks, if any */
+        if (cases[i].reason != REASON_NONE) {
+            puppet_ledger(puppet, put.operation, OUTCOME_DONE, 10, 0, 0, 0);
             const struct effect *store = puppet_one(puppet, EFFECT_PUBLISH_RESULT);
             assert_int_equal(store->end, END_DEAD_LETTERED);
             assert_string_equal(reason_name((enum reason)store->code), reason_name(cases[i].reason));

@@ -4,6 +4,7 @@ import threading
 import time
 
 import nats
+from nats.js.api import StreamConfig
 from nats.js.errors import NotFoundError
 
 from .process import wait_for
@@ -80,6 +81,12 @@ class Bus:
 
     def info(self, stream):
         return self.run(self.stream.stream_info(stream)).state
+
+    def limit(self, stream, messages):
+        """How many it holds at most; -1: any."""
+        config = self.run(self.stream.stream_info(stream)).config
+        config.max_msgs = messages
+        self.run(self.stream.update_stream(config=StreamConfig(**{**config.__dict__})))
 
     def leader(self, stream, seconds=2):
         """The server that leads a stream of a cluster."""
