@@ -173,6 +173,7 @@ void delivery_expired(struct core *core, uint32_t index, uint32_t owner)
                       CAUSE_EXPIRED);
 }
 
+/* What is malformed was so whenever it came. What is refused for want of a function, or for its age, may have run before. */
 static void delivery_admit(struct core *core, uint32_t index, uint32_t owner, const struct input *input,
                            enum reason refusal)
 {
@@ -181,8 +182,9 @@ static void delivery_admit(struct core *core, uint32_t index, uint32_t owner, co
     uint64_t age = link_age_ns(core, input->as.delivery.stored_ns);
     bool fresh = message_fresh(core, function_at(core, owner), input);
     delivery->expires_ns = core->now_ns + (age < budget ? budget - age : 0);
-    delivery->over = age > budget;
-    if (refusal != REASON_NONE) {
+    delivery->over = age > budget || refusal != REASON_NONE;
+    delivery->refusal = (uint8_t)refusal;
+    if (refusal != REASON_NONE && (fresh || input->code != REASON_NONE)) {
         delivery_given_up(core, index, END_FAILED, refusal, CAUSE_REFUSED);
     } else if (delivery->over && (fresh || MUTANT(EXPIRES_FIRST))) {
         delivery_expired(core, index, owner);

@@ -77,6 +77,8 @@ static bool ledger_ends(struct core *core, uint32_t index, const struct input *i
     struct blob none = { 0 };
     if (delivery->marked) {
         delivery_ended(core, index, END_DEAD_LETTERED, (enum reason)input->as.ledger.reason, &none);
+    } else if (delivery->refusal != REASON_NONE) { /* Nobody knows the retries of what is removed. */
+        delivery_given_up(core, index, END_FAILED, (enum reason)delivery->refusal, CAUSE_REFUSED);
     } else if (budget_spent(core, delivery)) {
         delivery_ended(core, index, END_DEAD_LETTERED, cause_reason((enum cause)delivery->cause), &none);
     } else if (budget_starts_spent(core, delivery)) {

@@ -53,8 +53,9 @@ struct delivery {
     uint8_t cause;                           /* of the failure that is being charged, or that was last: enum cause */
     bool has_reply_to, needs_claim, visited; /* visited: it came to be looked at, not to be run */
     bool walked;                             /* nobody delivered it, the walk found it: walk.c */
-    bool over;                               /* its time was over when it came: it waits for no worker */
-    bool marked; /* the ledger says that it has ended, or will by what is being written to it */
+    bool over;       /* it waits for no worker: its time was over when it came, or it was refused then */
+    uint8_t refusal; /* enum reason: how it ends if it has not ended yet; NONE: it may run */
+    bool marked;     /* the ledger says that it has ended, or will by what is being written to it */
     struct causes causes;
     uint16_t stream;
     uint32_t function, worker, bucket_next, epoch, operation_epoch, attempts, starts;
