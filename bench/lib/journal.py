@@ -1,18 +1,19 @@
-"""What the flight recorder costs: two services that differ in nothing else, loaded at the same time, so that whatever else
-the machine does hits both.
+"""What the flight recorder costs: two services that differ in nothing else, in turns, every second round backwards.
 
-A single round says little: the kernel gives one of the two the better CPU. So rounds are short and many, the ratio is that
-of the sums over all of them, and it comes with the interval in which 95 of 100 repetitions would lie, drawn from the rounds
-themselves (bootstrap). A goal is reached or missed only if the whole interval says so."""
+A single round says little: half a second of a service differs by a tenth from the next. So rounds are short, that a drift
+hits both, and many; the ratio is that of the sums over all of them, and it comes with the interval in which 95 of 100
+repetitions would lie, drawn from the rounds themselves (bootstrap). A goal is reached or missed only if the whole interval
+says so. Loading both at once was measured too: the kernel gives one of them the better CPU, and the interval is wider."""
 
-import concurrent.futures
 import random
 
 import calls
 import processes
 
-CALLERS = 32  # of each of the two services
-ROUNDS_EACH = 8  # for one of the other parts, which are longer
+CALLERS = 32
+ROUNDS_EACH = 40  # for one of the other parts, which are longer
+SHARE = 1 / 8  # of their time
+WARM_UP_S = 0.15
 DRAWS = 2000
 
 
@@ -49,13 +50,11 @@ def measure(options, build, folder, faults):
             subjects.append(calls.Subject(name, "stead", address, "echo-c", roots))
             calls.call(build, subjects[-1], CALLERS, 0.5)
         for number in range(rounds):
-            with concurrent.futures.ThreadPoolExecutor(len(subjects)) as pool:
-                first = number % 2  # who begins a moment earlier
-                found = {at: pool.submit(calls.call, build, subjects[at], CALLERS, options.seconds / 4)
-                         for at in (first, 1 - first)}
-                pair = tuple(found[at].result() for at in (0, 1))
-            faults += [f"{subject.name}: {found['wrong']} wrong, first: {found['problem']}"
-                       for subject, found in zip(subjects, pair) if not found["ok"]]
+            order = (0, 1) if number % 2 == 0 else (1, 0)
+            found = {at: calls.call(build, subjects[at], CALLERS, options.seconds * SHARE, WARM_UP_S) for at in order}
+            pair = (found[0], found[1])
+            faults += [f"{subject.name}: {one['wrong']} wrong, first: {one['problem']}"
+                       for subject, one in zip(subjects, pair) if not one["ok"]]
             pairs.append(pair)
             processes.say(f"round {number + 1}/{rounds}  journal {pair[0]['per_second']:8.0f}/s"
                           f"  {pair[0]['cpu_us_per_call']['service']:.1f} us"
