@@ -294,6 +294,8 @@ static void judge_execute(struct world *world, uint32_t index, const struct effe
     judge_quarantined_run(world, index, worker);
     judge_suspect_runs(world, index, message);
     message->executed = true;
+    message->worker = effect->about;
+    message->stream = effect->stream;
 }
 
 static void judge_stopped(struct world *world, uint32_t index)

@@ -33,10 +33,11 @@ static void blame(struct node *node, const struct content *message, enum cause c
     }
 }
 
-static void succeed(struct node *node, const struct content *message)
+/* Not if the core has given that run up and been charged for it: then the message may be in hand anew. */
+static void succeed(struct node *node, const struct input *input)
 {
-    struct slot *slot = judge_slot_of(node, message);
-    if (slot != NULL) {
+    struct slot *slot = judge_slot_of(node, &node->slots[input->blob.slot].content);
+    if (slot != NULL && handle_equal(slot->worker, input->about) && slot->stream == input->as.worker.stream) {
         slot->succeeded = true;
     }
 }
@@ -68,7 +69,7 @@ void judge_cause_input(struct world *world, uint32_t index, const struct input *
     }
     switch ((enum input_kind)input->kind) {
     case INPUT_WORKER_RESULT:
-        succeed(node, &node->slots[input->blob.slot].content);
+        succeed(node, input);
         return;
     case INPUT_WORKER_ERROR:
         blame(node, &node->slots[input->blob.slot].content, of_class[input->as.worker.class]);

@@ -66,6 +66,8 @@ static void slot_inherit(const struct world *world, struct node *node, uint32_t 
         struct slot *slot = &node->slots[index];
         slot->since_ns = before->since_ns;
         slot->executed = before->executed;
+        slot->worker = before->worker;
+        slot->stream = before->stream;
         slot->succeeded = before->succeeded;
         slot->faults = before->faults;
         slot->puts = before->puts;

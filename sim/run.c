@@ -310,9 +310,9 @@ static void run_idle(struct world *world)
                         (unsigned long long)(world->steps - before), IDLE_SECONDS, (unsigned long long)most);
     }
     const char *unmet = finish_unmet(world);
-    if (unmet != NULL && strncmp(unmet, "L4", 2) == 0) {
-        /* A connection that stayed mute after the heal may be renewed just now. */
-        run_for(world, LATE_SECONDS * SECOND);
+    if (unmet != NULL && (strncmp(unmet, "L4", 2) == 0 || wire_some_mute(world))) {
+        /* A connection that stayed mute after the heal is renewed just now, or will be: what came late over it counts. */
+        run_for(world, 2 * world->choices.settings.silence_ns_max + LATE_SECONDS * SECOND);
         unmet = finish_unmet(world);
     }
     if (unmet != NULL) {
