@@ -77,7 +77,9 @@ void cancel_found(struct core *core, uint32_t index, const struct input *input)
         return;
     }
     call->operation = 0;
-    if (input->outcome == OUTCOME_DONE) {
+    if (input->outcome == OUTCOME_DONE && input->as.found.end == END_DEAD_LETTERED) {
+        call_end(core, index, END_NONE, REASON_ALREADY_ENDED); /* Its letter is to come, and its result may be gone. */
+    } else if (input->outcome == OUTCOME_DONE) {
         call->sequence = input->as.found.sequence;
         call->found_epoch = call->operation_epoch;
         if (MUTANT(REMOVES_FIRST) && core->link_up) {

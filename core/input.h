@@ -108,6 +108,7 @@ struct input {
         } call;
         struct {
             uint64_t sequence; /* in the request stream */
+            uint8_t end;       /* enum end: its ledger says that it has ended so; NONE: that says nothing */
         } found;
         struct {
             struct key request;

@@ -25,6 +25,7 @@ struct find_job {
     bool ended;
     enum outcome outcome; /* once it has ended */
     uint64_t sequence;
+    uint8_t end; /* enum end: what its ledger says */
     char function[SERVE_FUNCTION_BYTES], digest[CLOUDEVENTS_DIGEST_HEX + 1];
     struct charged charged;
     struct broker_error error;
@@ -114,8 +115,9 @@ static bool find_begin(struct find_job *job, struct broker *broker)
     return true;
 }
 
-/* What its attempts so far came to: for whoever reads the result, so what can't be read counts as none. */
-static void find_charged(struct find_job *job, struct broker *broker)
+/* What its attempts so far came to, for whoever reads the result, and whether it has ended; what can't be read counts as
+ * none. */
+static void find_ledger(struct find_job *job, struct broker *broker)
 {
     char hex[33];
     uint8_t *value = NULL;
@@ -129,6 +131,7 @@ static void find_charged(struct find_job *job, struct broker *broker)
     }
     if (ledger_read((struct bytes){ value, length }, &ledger)) {
         job->charged = (struct charged){ ledger.as.ledger.attempts, ledger.as.ledger.causes };
+        job->end = ledger.as.ledger.end;
     }
     free(value);
 }
@@ -153,16 +156,18 @@ static void find_run(void *argument)
         find_end(job, OUTCOME_REFUSED);
     }
     if (job->ended && job->outcome == OUTCOME_DONE) {
-        find_charged(job, broker);
+        find_ledger(job, broker);
     }
 }
 
-static void find_answer(struct instance *instance, uint64_t operation, enum outcome outcome, uint64_t sequence)
+static void find_answer(struct instance *instance, uint64_t operation, enum outcome outcome, uint64_t sequence,
+                        uint8_t end)
 {
     struct input input = instance_input(instance, INPUT_FOUND);
     input.answers = operation;
     input.outcome = (uint8_t)outcome;
     input.as.found.sequence = sequence;
+    input.as.found.end = end;
     instance_feed(instance, &input);
 }
 
@@ -187,7 +192,7 @@ static void find_done(void *argument, bool cancelled)
         if (job->outcome == OUTCOME_UNKNOWN) {
             log_debug("nats.storage", "queue not searched", LOG_TEXT("error", job->error.text));
         }
-        find_answer(instance, job->operation, job->outcome, job->sequence);
+        find_answer(instance, job->operation, job->outcome, job->sequence, job->end);
     }
     free(job);
 }
@@ -212,7 +217,7 @@ void find_perform(struct instance *instance, const struct effect *effect)
     }
     if (job == NULL || !control_submit(instance->control, find_run, find_done, job)) {
         free(job);
-        find_answer(instance, effect->operation, OUTCOME_UNKNOWN, 0);
+        find_answer(instance, effect->operation, OUTCOME_UNKNOWN, 0, END_NONE);
         return;
     }
     instance->finds++;

@@ -138,6 +138,7 @@ static void hash_fields(struct world *world, const struct input *input)
         return;
     case INPUT_FOUND:
         world_hash(world, input->as.found.sequence);
+        world_hash(world, input->as.found.end);
         return;
     case INPUT_CANCEL_HEARD:
         hash_key(world, input->as.cancel.request);

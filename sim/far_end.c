@@ -87,16 +87,16 @@ static void arrived_request(struct world *world, const struct event *event)
 
 /* Its result may be gone by now, but as long as its dead letter is not stored, another end would be a second one. What
  * says so then is the ledger, so it must say so before. */
-static void judge_end_again(struct world *world, uint32_t request, const struct effect *effect)
+static void judge_end_again(struct world *world, uint32_t request, enum end end)
 {
     const struct stored *stored = &world->jet.stored[request];
     bool owed = stored->count != 0 && jet_owes(&world->jet, request) && !world->jet.forgotten[request];
-    if (owed && jet_result(&world->jet, world->now, request) == NULL && effect->end != END_DEAD_LETTERED) {
+    if (owed && jet_result(&world->jet, world->now, request) == NULL && end != END_DEAD_LETTERED) {
         world_wrong(world, "S1", "R%u ends as %s, and was dead-lettered before; its letter is not stored", request,
-                    end_name((enum end)effect->end));
+                    end_name(end));
     }
     bool marked = world->jet.ledger[request].end == END_DEAD_LETTERED || world->jet.forgotten[request];
-    if (effect->end == END_DEAD_LETTERED && !marked) {
+    if (end == END_DEAD_LETTERED && !marked) {
         world_wrong(world, "S1", "R%u ends as dead-lettered, and its ledger does not say so", request);
     }
 }
@@ -121,7 +121,7 @@ static void arrived_result(struct world *world, const struct event *event)
         if (!create_only && jet_result(&world->jet, world->now, request) != NULL) {
             world_wrong(world, "S2", "a second result of R%u is stored over the first", request);
         }
-        judge_end_again(world, request, effect);
+        judge_end_again(world, request, (enum end)effect->end);
         ack.code = jet_store_result(&world->jet, world->now, request, &result, create_only);
         if (ack.code == 0) {
             world->report->ends[effect->end < END_COUNT ? effect->end : 0]++;
@@ -143,6 +143,7 @@ static void arrived_cancelled(struct world *world, const struct event *event)
         struct stored result = { .function = world->requests[request].function, .end = END_CANCELLED };
         result.digest = there ? message->content.digest : world->requests[request].digest;
         result.reason = REASON_CANCELLED;
+        judge_end_again(world, request, END_CANCELLED);
         ack.code = jet_store_result(&world->jet, world->now, request, &result, true);
         world->report->ends[END_CANCELLED] += ack.code == 0;
         world->report->refused_results += ack.code != 0;

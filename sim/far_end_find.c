@@ -18,10 +18,12 @@ struct input *far_end_answer_later(struct world *world, const struct event *even
 
 void far_end_find(struct world *world, const struct event *event)
 {
-    uint64_t sequence = jet_find(&world->jet, request_of_key(world, event->effect.key));
+    uint32_t request = request_of_key(world, event->effect.key);
+    uint64_t sequence = jet_find(&world->jet, request);
     struct input *found = far_end_answer_later(world, event, INPUT_FOUND);
     found->outcome = sequence == 0 ? OUTCOME_REFUSED : OUTCOME_DONE;
     found->as.found.sequence = sequence;
+    found->as.found.end = sequence == 0 ? END_NONE : world->jet.ledger[request].end;
 }
 
 /* By number: what no consumer gives anybody is found, too. */

@@ -112,7 +112,8 @@ static void story_input_fields(const struct world *world, const struct input *in
                 reason_name((enum reason)input->as.result.reason));
         return;
     case INPUT_FOUND:
-        fprintf(out, " #%llu", (unsigned long long)input->as.found.sequence);
+        fprintf(out, " #%llu%s", (unsigned long long)input->as.found.sequence,
+                input->as.found.end != END_NONE ? " has ended" : "");
         return;
     case INPUT_CANCEL_HEARD:
         story_key(world, input->as.cancel.request);

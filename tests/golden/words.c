@@ -221,6 +221,7 @@ static void tell_found(struct stage *stage, struct actor *actor, const struct wo
     input->answers = stage_question(stage, actor, EFFECT_FIND_REQUEST, stage_key(stage, words->word[1]))->operation;
     input->outcome = has(words, "none") ? OUTCOME_REFUSED : has(words, "unknown") ? OUTCOME_UNKNOWN : OUTCOME_DONE;
     input->as.found.sequence = words_option(words, "sequence", 0);
+    input->as.found.end = has(words, "ended") ? END_DEAD_LETTERED : END_NONE;
 }
 
 static void tell_removed(struct stage *stage, struct actor *actor, const struct words *words, struct input *input)

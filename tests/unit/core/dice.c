@@ -145,6 +145,7 @@ struct input drive_completion(struct drive *drive, const struct effect *effect, 
     case EFFECT_FIND_REQUEST:
         input.kind = INPUT_FOUND;
         input.as.found.sequence = 100 + drive_die(drive, 56, REQUESTS) * 10;
+        input.as.found.end = drive_die(drive, 61, 16) == 0 ? END_DEAD_LETTERED : END_NONE;
         break;
     case EFFECT_REMOVE_REQUEST:
         input.kind = INPUT_REMOVED;
@@ -327,11 +328,13 @@ struct input drive_fact(struct drive *drive)
     if (overdue != NOWHERE && drive_die(drive, 4, 2) == 0) {
         return (struct input){ .kind = INPUT_WORKER_EXITED, .about = pool_handle(core, &core->workers, overdue) };
     }
+    bool waits = delivery_in(core, DELIVERY_QUEUED) != NOWHERE;
     uint32_t charged = delivery_in(core, DELIVERY_CHARGING), runs = delivery_in(core, DELIVERY_RUNNING);
     if (charged != NOWHERE && drive_die(drive, 158, 20) == 0) {
         return policy_fact(drive, function_at(core, delivery_at(core, charged)->function)->name);
     }
-    if (runs != NOWHERE && drive->seed % 4 == 1 && drive_die(drive, 159, 4) == 0) { /* some functions crash and crash */
+    if (runs != NOWHERE && drive->seed % 2 == 1 &&
+        drive_die(drive, 159, waits ? 2 : 6) == 0) { /* some functions crash and crash */
         return (struct input){ .kind = INPUT_WORKER_EXITED,
                                .about = pool_handle(core, &core->workers, delivery_at(core, runs)->worker) };
     }

@@ -16,8 +16,8 @@ void drive_init(struct drive *drive, uint64_t seed)
     *drive = (struct drive){ .seed = seed };
     settings.jitter = (uint8_t)drive_die(drive, 0, 4);
     settings.silence_ns_max = 10 * SECOND;
-    settings.quarantine_crashes = seed % 4 == 1 ? 2 : 0;
-    settings.quarantine_window_ns = 10 * SECOND;
+    settings.quarantine_crashes = seed % 2 == 1 ? 2 : 0;
+    settings.quarantine_window_ns = 1000 * SECOND;
     settings.quarantine_ns_base = settings.quarantine_ns_max = SECOND;
     settings.queue_ns_max = drive_die(drive, 1, 2) * 3 * SECOND;
     drive->puppet = puppet_new(&limits, &settings);

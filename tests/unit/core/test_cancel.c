@@ -67,6 +67,18 @@ static void tells_ended_from_unknown_requests(void **state)
     }
 }
 
+/* Its result is gone, its letter finds no room: it was dead-lettered all the same. */
+static void does_not_cancel_what_has_ended_by_its_ledger(void **state)
+{
+    struct puppet *puppet = *state;
+    puppet_door(puppet, CALL_KIND_CANCEL, 5, 0);
+    struct input found = { .kind = INPUT_FOUND, .as.found = { SEQUENCE, END_DEAD_LETTERED } };
+    found.answers = puppet_one(puppet, EFFECT_FIND_REQUEST)->operation;
+    puppet_fact(puppet, found);
+    expect_reply(puppet, END_NONE, REASON_ALREADY_ENDED);
+    assert_int_equal(puppet_count(puppet, EFFECT_PUBLISH_CANCELLED), 0);
+}
+
 static void loses_the_race_for_the_result(void **state)
 {
     struct puppet *puppet = *state;
@@ -340,6 +352,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(stores_before_it_removes),
         TEST(tells_ended_from_unknown_requests),
+        TEST(does_not_cancel_what_has_ended_by_its_ledger),
         TEST(loses_the_race_for_the_result),
         TEST(looks_whose_result_it_is),
         TEST(stores_again_what_was_lost_with_the_link),
