@@ -77,16 +77,16 @@ void cancel_found(struct core *core, uint32_t index, const struct input *input)
         return;
     }
     call->operation = 0;
-    if (input->outcome == OUTCOME_DONE && input->as.found.end == END_DEAD_LETTERED) {
-        call_end(core, index, END_NONE, REASON_ALREADY_ENDED); /* Its letter is to come, and its result may be gone. */
-    } else if (input->outcome == OUTCOME_DONE) {
+    bool marked = input->outcome == OUTCOME_DONE && input->as.found.end == END_DEAD_LETTERED;
+    if (input->outcome == OUTCOME_DONE && !marked) {
         call->sequence = input->as.found.sequence;
         call->found_epoch = call->operation_epoch;
         if (MUTANT(REMOVES_FIRST) && core->link_up) {
             cancel_remove(core, index); /* S5 */
         }
         cancel_go(core, index, CALL_STORING);
-    } else if (input->outcome == OUTCOME_REFUSED || MUTANT(UNKNOWN_IS_ABSENT)) {
+    } else if (marked || input->outcome == OUTCOME_REFUSED || MUTANT(UNKNOWN_IS_ABSENT)) {
+        call->in_doubt = marked; /* Its result is to come, perhaps anew: it was dead-lettered, and has no letter yet. */
         call_become(core, index, CALL_WAITING); /* It has ended, or there never was one: a result tells. */
         call->tries = 0;
         call_fetch(core, index);
@@ -120,7 +120,7 @@ void cancel_fetched(struct core *core, uint32_t index, const struct input *input
         cancel_go(core, index, CALL_REMOVING); /* Ours, or as good as ours. */
     } else if (input->outcome == OUTCOME_DONE) {
         call_end(core, index, END_NONE, REASON_ALREADY_ENDED);
-    } else if (waiting && input->outcome == OUTCOME_REFUSED) {
+    } else if (waiting && input->outcome == OUTCOME_REFUSED && !call_at(core, index)->in_doubt) {
         call_end(core, index, END_NONE, REASON_REQUEST_NOT_FOUND);
     } else {
         call_look_later(core, index); /* STORING stores again then. */

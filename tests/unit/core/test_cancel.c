@@ -75,8 +75,12 @@ static void does_not_cancel_what_has_ended_by_its_ledger(void **state)
     struct input found = { .kind = INPUT_FOUND, .as.found = { SEQUENCE, END_DEAD_LETTERED } };
     found.answers = puppet_one(puppet, EFFECT_FIND_REQUEST)->operation;
     puppet_fact(puppet, found);
-    expect_reply(puppet, END_NONE, REASON_ALREADY_ENDED);
     assert_int_equal(puppet_count(puppet, EFFECT_PUBLISH_CANCELLED), 0);
+    puppet_fetched(puppet, puppet_one(puppet, EFFECT_FETCH_RESULT)->operation, OUTCOME_REFUSED, END_NONE, 0);
+    assert_int_equal(puppet_count(puppet, EFFECT_REPLY), 0); /* it is to be stored, anew if it was before */
+    puppet_wait(puppet, 20 * MS);
+    puppet_fetched(puppet, puppet_one(puppet, EFFECT_FETCH_RESULT)->operation, OUTCOME_DONE, END_DEAD_LETTERED, 7);
+    expect_reply(puppet, END_NONE, REASON_ALREADY_ENDED);
 }
 
 static void loses_the_race_for_the_result(void **state)
