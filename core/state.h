@@ -36,9 +36,8 @@ struct list {
 struct call {
     struct row row;
     uint8_t tries, kind; /* enum call_kind */
-    bool
-        in_doubt; /* SUBMIT: the broker knew the id. CANCEL: an earlier store may have been done; WAITING: it was marked */
-    uint32_t function; /* NOWHERE unless it is published */
+    bool in_doubt;       /* SUBMIT: the broker knew the id. CANCEL: a store may have been done, or it is marked */
+    uint32_t function;   /* NOWHERE unless it is published */
     uint32_t bucket_next, operation_epoch;
     uint32_t confirmed_epoch; /* EXECUTE, SUBMIT: the connection on which its publish was confirmed */
     uint32_t found_epoch;     /* CANCEL: the connection on which `sequence` was found */
