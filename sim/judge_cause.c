@@ -109,6 +109,10 @@ void judge_cause_charge(struct world *world, uint32_t index, const struct effect
     if (effect->amount == 0) {
         return; /* It marks an end. */
     }
+    if (cause != CAUSE_NONE && message->attempts != 0 && effect->count > message->attempts) {
+        world_wrong(world, "S4", "%c charges R%u again for one run, as attempt %u", letter(index),
+                    message->content.request, effect->count);
+    }
     message->attempts = cause != CAUSE_NONE ? effect->count : message->attempts;
     bool happened = (message->faults & 1u << cause) != 0 ||
                     (cause == CAUSE_NOT_STARTED && world->nodes[index].start_failed[message->content.function]);
