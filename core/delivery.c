@@ -173,7 +173,7 @@ void delivery_expired(struct core *core, uint32_t index, uint32_t owner)
                       CAUSE_EXPIRED);
 }
 
-/* What is malformed was so whenever it came. What is refused for want of a function, or for its age, may have run before. */
+/* What is malformed was so whenever it came. What is refused for want of a function, or for its age, may have run. */
 static void delivery_admit(struct core *core, uint32_t index, uint32_t owner, const struct input *input,
                            enum reason refusal)
 {

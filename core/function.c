@@ -106,7 +106,7 @@ static void function_probe(struct core *core, uint32_t index)
     function->probe_wanted = !may || !worker_start(core, index, function->candidate.key, true);
     function->attend_ns = CORE_NEVER;
     if (function->probe_wanted && may) {
-        pump_evict(core);
+        place_wanted(core, index);
     }
     if (function->probe_wanted) {
         function->attend_ns = core->now_ns + START_PAUSE_NS;

@@ -105,7 +105,8 @@ static void mix_worker(uint64_t *hash, const struct worker *worker)
     const uint64_t fields[] = { worker->function,      worker->concurrency, worker->stream_last, worker->zombies,
                                 worker->running.count, worker->started_ns,  worker->probe,       worker->ahead,
                                 worker->charged,       worker->overdue,     worker->gone,        worker->exit_cause,
-                                worker->node.linked,   worker->occupied };
+                                worker->node.linked,   worker->occupied,    worker->ready_ns,    worker->yields_ns,
+                                worker->yields_to };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);
     }

@@ -101,6 +101,11 @@ uint32_t budget_starts(struct core *core, const struct delivery *delivery);     
 bool budget_starts_spent(struct core *core, const struct delivery *delivery);
 uint64_t budget_delay_ns(struct core *core, const struct delivery *delivery, uint32_t attempts);
 
+/* place.c: who gets a process when all places are taken */
+void place_wanted(struct core *core, uint32_t index); /* for a process of that function */
+void place_given(struct core *core,
+                 const struct worker *worker); /* it has ended: whoever it was to make room for looks */
+
 /* suspect.c: what may have taken instances down */
 bool suspect_waits(struct core *core, uint32_t index); /* it is not to run beside what is in hand */
 
@@ -166,7 +171,6 @@ void function_outstanding(struct core *core, uint32_t index, uint32_t outstandin
 void function_attend(struct core *core, uint32_t index);
 /* Its executions are so short that the way to them is the longer part. */
 bool function_brief(const struct function *function);
-void pump_evict(struct core *core);
 bool pump_pull(struct core *core, uint32_t index); /* asks for what its credit allows; true: look again */
 void pump_ask(struct core *core, uint32_t index, uint32_t count, uint64_t expires_ns); /* a pull */
 uint32_t pump_spare(const struct core *core, const struct function *function); /* slots for pulls beyond the first */

@@ -98,7 +98,8 @@
 #define MUTANTS_OF_SCENARIOS(X)                                                                                        \
     X(108, RECORDS_BY_NUMBER, "the adapter takes a revision for known that was given out again")                       \
     X(112, REPLY_TO_BELIEVED, "the adapter sends answers wherever a message says")                                     \
-    X(114, EXPIRES_FIRST, "ends by its age what was dead-lettered, once that result is gone")
+    X(114, EXPIRES_FIRST, "ends by its age what was dead-lettered, once that result is gone")                          \
+    X(115, PLACES_KEPT, "lets a function that is always busy have all places for processes")
 
 enum mutant {
     MUTANT_NONE,

@@ -130,25 +130,6 @@ static bool pump_worth_starting(struct core *core, const struct function *functi
     return expected_ns > function->start_ns || waited_ns > function->start_ns;
 }
 
-/* All processes are taken: the one that has been idle longest makes room. */
-void pump_evict(struct core *core)
-{
-    uint32_t oldest = NOWHERE;
-    for (uint32_t at = 0; at < core->workers.rows; at++) {
-        const struct worker *worker = worker_at(core, at);
-        if (worker->row.state == WORKER_STOPPING || worker->row.state == WORKER_DYING) {
-            return; /* A place is about to be free. */
-        }
-        if (worker->row.state == WORKER_IDLE &&
-            (oldest == NOWHERE || worker->started_ns < worker_at(core, oldest)->started_ns)) {
-            oldest = at;
-        }
-    }
-    if (oldest != NOWHERE) {
-        worker_stop(core, oldest);
-    }
-}
-
 static void pump_start(struct core *core, uint32_t index)
 {
     struct function *function = function_at(core, index);
@@ -157,7 +138,7 @@ static void pump_start(struct core *core, uint32_t index)
            (concurrency_wants_worker(core, function) || MUTANT(WORKERS_UNBOUNDED)) &&
            function->start_after_ns <= core->now_ns && emit_room(core) && pump_worth_starting(core, function)) {
         if (!worker_start(core, index, function->current.key, false)) {
-            pump_evict(core);
+            place_wanted(core, index);
             return;
         }
     }

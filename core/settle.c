@@ -1,7 +1,7 @@
 /* How a delivery ends. The order is fixed: an attempt is charged in the ledger, and the end marked there if it is to
- * become a dead letter, the result is stored create-only, the waiting callers are answered, a dead letter is stored, and
- * only then is the message acked. Every step can be asked again: a lost answer is followed by the same question, and
- * "it exists already" is a good answer. */
+ * become a dead letter, the result is stored create-only, the waiting callers are answered, a dead letter is stored,
+ * and only then is the message acked. Every step can be asked again: a lost answer is followed by the same question,
+ * and "it exists already" is a good answer. */
 #include "core/banned.h"
 #include "core/draw.h"
 #include "core/machine.h"

@@ -77,6 +77,9 @@ struct worker {
     struct list running;
     struct key version;
     uint64_t started_ns;
+    uint64_t ready_ns;  /* since when it takes messages */
+    uint64_t yields_ns; /* since when it takes no more, for the sake of `yields_to`; 0: it does not yield */
+    uint32_t yields_to; /* the function that is to have its place */
 };
 
 struct version {

@@ -83,8 +83,8 @@ void worker_offer(struct core *core, uint32_t index)
     struct function *function = function_at(core, worker->function);
     bool ready = worker->row.state == WORKER_IDLE || worker->row.state == WORKER_BUSY ||
                  (MUTANT(STOPPED_WORKER_USED) && worker->row.state == WORKER_STOPPING);
-    bool offered =
-        ready && worker_serves(worker, function) && worker_has_room(core, worker, function) && !worker->overdue;
+    bool offered = ready && worker_serves(worker, function) && worker_has_room(core, worker, function) &&
+                   !worker->overdue && worker->yields_ns == 0;
     concurrency_count(core, index);
     if (worker->node.linked) {
         list_remove(core, &function->ready, worker_node(core), index);
@@ -128,7 +128,7 @@ static void worker_settle(struct core *core, uint32_t index)
         worker->overdue = false;
         worker_become(core, index, WORKER_IDLE);
         worker->started_ns = core->now_ns;
-        if (!worker_serves(worker, function)) {
+        if (!worker_serves(worker, function) || worker->yields_ns != 0) {
             worker_stop(core, index);
             return;
         }
@@ -235,7 +235,7 @@ static void worker_ready(struct core *core, uint32_t index, const struct input *
         function->start_ns == 0 ? took_ns | 1 : function->start_ns - function->start_ns / 8 + took_ns / 8;
     function->starting--;
     function->start_failures = 0;
-    worker->started_ns = core->now_ns;
+    worker->started_ns = worker->ready_ns = core->now_ns;
     worker_become(core, index, WORKER_IDLE);
     worker_timer_in(core, index, version->keep_alive_ns);
     if (worker->probe) {
@@ -308,6 +308,7 @@ static void worker_bury(struct core *core, uint32_t index)
     concurrency_leave(core, index);
     timer_clear(core, timer_of_worker(core, index));
     emit(core, EFFECT_FORGET)->about = worker_handle(core, index);
+    place_given(core, worker); /* Before its own function, which would start another. */
     function_dirty(core, worker->function);
     pool_give(core, &core->workers, index);
 }
@@ -382,19 +383,12 @@ static void worker_idle_over(struct core *core, uint32_t index)
 
 void worker_timer(struct core *core, uint32_t index)
 {
-    struct worker *worker = worker_at(core, index);
+    const struct worker *worker = worker_at(core, index);
     if (worker->gone) {
         worker_bury(core, index);
-        return;
-    }
-    switch (worker->row.state) {
-    case WORKER_STARTING:
-        worker_kill(core, index, CAUSE_NOT_STARTED);
-        break;
-    case WORKER_IDLE:
+    } else if (worker->row.state == WORKER_IDLE) {
         worker_idle_over(core, index);
-        break;
-    default:
-        worker_kill(core, index, CAUSE_CRASH);
+    } else {
+        worker_kill(core, index, worker->row.state == WORKER_STARTING ? CAUSE_NOT_STARTED : CAUSE_CRASH);
     }
 }

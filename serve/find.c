@@ -115,8 +115,8 @@ static bool find_begin(struct find_job *job, struct broker *broker)
     return true;
 }
 
-/* What its attempts so far came to, for whoever reads the result, and whether it has ended; what can't be read counts as
- * none. */
+/* What its attempts so far came to, for whoever reads the result, and whether it has ended; what can't be read counts
+ * as none. */
 static void find_ledger(struct find_job *job, struct broker *broker)
 {
     char hex[33];

@@ -130,6 +130,17 @@ static uint32_t first_open(const struct world *world, bool *ret_in_hand)
     return first;
 }
 
+bool bounds_some_mute(const struct world *world)
+{
+    bool found = false;
+    for (uint32_t index = 0; index < world->choices.nodes; index++) {
+        const struct link *link = &world->nodes[index].link;
+        bool mute = link->sends_until_ns <= world->now || link->hears_until_ns <= world->now;
+        found = found || (!world->nodes[index].left_out && link->up && mute);
+    }
+    return found;
+}
+
 /* Under the id of what holds it up: an instance that is away or does not know its functions; who has it in hand, L1; or
  * that nobody is given it, L7. */
 void bounds_judge_ended(struct world *world, const char *unmet)

@@ -6,7 +6,8 @@
 #include "sim/world.h"
 
 void bounds_judge_progress(struct world *world, const struct event *event); /* before it is handled: L10 */
-uint64_t bounds_quiet_ns(struct world *world); /* after the heal the last request takes no longer */
+bool bounds_some_mute(const struct world *world); /* a connection of one that was healed still loses something */
+uint64_t bounds_quiet_ns(struct world *world);    /* after the heal the last request takes no longer */
 /* Once healed: L1 or L7. `unmet`: the first thing that is missing. */
 void bounds_judge_ended(struct world *world, const char *unmet);
 void bounds_judge_message(struct world *world, const struct event *sent); /* to the broker: L10 */

@@ -137,8 +137,7 @@ static void hash_fields(struct world *world, const struct input *input)
         hash_call(world, input);
         return;
     case INPUT_FOUND:
-        world_hash(world, input->as.found.sequence);
-        world_hash(world, input->as.found.end);
+        world_hash(world, input->as.found.sequence << 4 | input->as.found.end);
         return;
     case INPUT_CANCEL_HEARD:
         hash_key(world, input->as.cancel.request);

@@ -310,8 +310,8 @@ static void run_idle(struct world *world)
                         (unsigned long long)(world->steps - before), IDLE_SECONDS, (unsigned long long)most);
     }
     const char *unmet = finish_unmet(world);
-    if (unmet != NULL && (strncmp(unmet, "L4", 2) == 0 || wire_some_mute(world))) {
-        /* A connection that stayed mute after the heal is renewed just now, or will be: what came late over it counts. */
+    if (unmet != NULL && (strncmp(unmet, "L4", 2) == 0 || bounds_some_mute(world))) {
+        /* A connection that stayed mute after the heal is renewed now or will be, and what came late over it counts. */
         run_for(world, 2 * world->choices.settings.silence_ns_max + LATE_SECONDS * SECOND);
         unmet = finish_unmet(world);
     }

@@ -156,17 +156,6 @@ void wire_mute(struct world *world, uint32_t index, bool sends, bool hears)
     }
 }
 
-bool wire_some_mute(const struct world *world)
-{
-    bool found = false;
-    for (uint32_t index = 0; index < world->choices.nodes; index++) {
-        const struct link *link = &world->nodes[index].link;
-        bool mute = link->sends_until_ns <= world->now || link->hears_until_ns <= world->now;
-        found = found || (!world->nodes[index].left_out && link->up && mute);
-    }
-    return found;
-}
-
 void wire_part(struct world *world, uint32_t index, uint64_t until_ns)
 {
     struct link *link = &world->nodes[index].link;

@@ -54,8 +54,7 @@ struct slot {
     uint32_t lost;                     /* of a message: how often it was lost with an instance, as the core was told */
     bool executed, succeeded, visited; /* succeeded: a run gave its result; visited: it only came to be looked at */
     struct handle worker;              /* of a message: where it was sent to be run last, as its stream `stream` */
-    uint16_t stream;
-    uint16_t faults; /* of a message: what happened to it while it ran, a bit for each cause */
+    uint16_t stream, faults; /* faults: of a message: what happened to it while it ran, a bit for each cause */
     uint32_t next_free;
     uint32_t before;     /* of a message: the slot that had it when it came again; 0: none */
     uint64_t conditions; /* of a message: how its function's requests were divided when it came (share.c) */
@@ -346,7 +345,6 @@ void wire_arrived(struct world *world, const struct event *event);
 void wire_cut(struct world *world, uint32_t index);
 /* What is sent, or what comes, or both, is lost in silence. */
 void wire_mute(struct world *world, uint32_t index, bool sends, bool hears);
-bool wire_some_mute(const struct world *world); /* a connection of one that was healed still loses something */
 void wire_part(struct world *world, uint32_t index,
                uint64_t until_ns);                   /* nothing passes, nor is there a new connection */
 void wire_drop(struct world *world, uint32_t index); /* without telling the core: its process is gone */

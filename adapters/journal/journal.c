@@ -280,7 +280,7 @@ static void let_go(struct journal *journal)
     }
 }
 
-/* Pages one by one, each when it is first written, would cost a fault each. A kernel before 5.14 says no: then they do. */
+/* Pages one by one, when they are first written, would cost a fault each. Kernels before 5.14 say no: then they do. */
 static void make_ready(struct journal *journal, uint64_t end)
 {
     if (end > journal->ready) {

@@ -228,28 +228,6 @@ static void ends_a_start_that_speaks_nonsense(void **state)
     puppet_expect_delivery(puppet, 5, DELIVERY_QUEUED);
 }
 
-static void makes_room_by_ending_the_longest_idle(void **state)
-{
-    const struct limits limits = {
-        .calls_max = 4, .deliveries_max = 24, .functions_max = 4, .workers_max = 2, .slots = 8
-    };
-    struct puppet *puppet = puppet_new(&limits, NULL);
-    puppet_link_up(puppet);
-    puppet_deploy(puppet, 1, (struct deployed){ 0 });
-    struct handle oldest = puppet->worker;
-    puppet_wait(puppet, MS);
-    struct handle function = puppet_deploy(puppet, 2, (struct deployed){ 0 });
-    puppet_exited(puppet, puppet->worker, REASON_NONE);
-    puppet_wait(puppet, MS);
-    puppet_deploy(puppet, 3, (struct deployed){ 0 });
-    puppet_deliver(puppet, function, 5, 1005, 1);
-    assert_true(handle_equal(puppet_one(puppet, EFFECT_STOP_WORKER)->about, oldest));
-    puppet_exited(puppet, oldest, REASON_NONE);
-    puppet_wait(puppet, SECOND);
-    puppet_one(puppet, EFFECT_START_WORKER);
-    puppet_free(puppet);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,7 +243,6 @@ int main(void)
         TEST(waits_longer_after_each_failed_start_and_charges_the_third),
         TEST(kills_what_does_not_become_ready),
         TEST(ends_a_start_that_speaks_nonsense),
-        TEST(makes_room_by_ending_the_longest_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
