@@ -103,8 +103,8 @@ uint64_t budget_delay_ns(struct core *core, const struct delivery *delivery, uin
 
 /* place.c: who gets a process when all places are taken */
 void place_wanted(struct core *core, uint32_t index); /* for a process of that function */
-void place_given(struct core *core,
-                 const struct worker *worker); /* it has ended: whoever it was to make room for looks */
+/* The process has ended: the function that it was to make room for looks before others do. */
+void place_given(struct core *core, const struct worker *worker);
 
 /* suspect.c: what may have taken instances down */
 bool suspect_waits(struct core *core, uint32_t index); /* it is not to run beside what is in hand */

@@ -23,7 +23,7 @@ static bool waits_long(struct core *core, const struct function *function)
     return waited_ns >= turn_ns(core) || first->expires_ns <= core->now_ns + waited_ns;
 }
 
-/* Whether a busy process may be asked to yield: not to whom somebody yields who was asked of late. */
+/* Whether a busy process may be asked to yield: it was not asked before, and it has had its turn. */
 static bool may_yield(struct core *core, const struct worker *worker, uint32_t index)
 {
     return worker->row.state == WORKER_BUSY && worker->yields_ns == 0 && worker->function != index &&

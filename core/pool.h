@@ -13,7 +13,7 @@ uint32_t pool_take(struct core *core, struct pool *pool);
 void pool_give(struct core *core, struct pool *pool, uint32_t index);
 /* The live row that a handle names, or NOWHERE for a stranger's or a stale one. */
 uint32_t pool_find(struct core *core, const struct pool *pool, struct handle handle);
-/* The first taken row from `at` on, or NOWHERE. Free rows are not looked at: of thousands mostly some are taken. */
+/* The first taken row from `at` on, or NOWHERE. Free rows are not looked at: of thousands some tens are taken. */
 uint32_t pool_next_taken(struct core *core, const struct pool *pool, uint32_t at);
 struct handle pool_handle(struct core *core, const struct pool *pool, uint32_t index);
 

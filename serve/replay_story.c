@@ -160,8 +160,9 @@ static void input_rest(struct line *line, const struct input *input)
         break;
     case INPUT_FOUND:
         add_number(line, "sequence", input->as.found.sequence);
-        add(line, "%s%s", input->as.found.end != END_NONE ? " ended " : "",
-            input->as.found.end != END_NONE ? end_name((enum end)input->as.found.end) : "");
+        if (input->as.found.end != END_NONE) {
+            add(line, " ended %s", end_name((enum end)input->as.found.end));
+        }
         break;
     case INPUT_CANCEL_HEARD:
         add_key(line, "request", input->as.cancel.request);

@@ -1,9 +1,8 @@
 /* One run: the world is made, events are handled one by one until the faults are over, then until all is quiet.
  *
  * The faults end after `steps` core steps (or half an hour of simulated time, in a world where little happens, or when
- * the clients run out of ids). Then the world has an hour to become quiet, or longer if its configuration may take it
- * so long (bounds.c: thousands that nobody serves, and a sweeper with one slot); if it does not, the first thing that
- * is missing is the violation. */
+ * the clients run out of ids). Then the world has an hour to become quiet, or what its configuration may take if that
+ * is longer (bounds.c); if it does not, the first thing that is missing is the violation. */
 #include "sim/bounds.h"
 #include "sim/fork.h"
 #include "sim/planted.h"
@@ -311,9 +310,10 @@ static void run_idle(struct world *world)
                         (unsigned long long)(world->steps - before), IDLE_SECONDS, (unsigned long long)most);
     }
     const char *unmet = finish_unmet(world);
-    if (unmet != NULL && (strncmp(unmet, "L4", 2) == 0 || bounds_some_mute(world))) {
-        /* A connection that stayed mute after the heal is renewed now or will be, and what came late over it counts. */
-        run_for(world, 2 * world->choices.settings.silence_ns_max + LATE_SECONDS * SECOND);
+    bool mute = bounds_some_mute(world);
+    if (unmet != NULL && (mute || strncmp(unmet, "L4", 2) == 0)) {
+        /* A connection that stayed mute after the heal is renewed, or will be, and what came late over it counts. */
+        run_for(world, (mute ? 2 * world->choices.settings.silence_ns_max : 0) + LATE_SECONDS * SECOND);
         unmet = finish_unmet(world);
     }
     if (unmet != NULL) {
