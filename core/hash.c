@@ -211,6 +211,17 @@ static void mix_pool(struct core *core, uint64_t *hash, const struct pool *pool)
     }
 }
 
+static void mix_walk(uint64_t *hash, const struct walk *walk)
+{
+    const uint64_t fields[] = {
+        walk->operation, walk->next,  walk->until,  walk->due_ns, walk->over_ns,
+        walk->delivery,  walk->found, walk->rounds, walk->wanted,
+    };
+    for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        mix(hash, fields[i]);
+    }
+}
+
 static void mix_room(uint64_t *hash, const struct room *room)
 {
     const uint64_t fields[] = {
@@ -272,18 +283,11 @@ uint64_t core_hash(const struct core *read_only)
         core->unheard[HEARD_ANSWER].renewals,
         core->unheard[HEARD_CHANGE].count,
         core->unheard[HEARD_CHANGE].renewals,
-        core->walk.operation,
-        core->walk.next,
-        core->walk.until,
-        core->walk.due_ns,
-        core->walk.delivery,
-        core->walk.found,
-        core->walk.rounds,
-        core->walk.wanted,
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(&hash, fields[i]);
     }
+    mix_walk(&hash, &core->walk);
     mix_room(&hash, &core->room);
     mix(&hash, timers_next(core));
     const uint64_t *settings = (const uint64_t *)&core->settings;

@@ -99,7 +99,8 @@
     X(108, RECORDS_BY_NUMBER, "the adapter takes a revision for known that was given out again")                       \
     X(112, REPLY_TO_BELIEVED, "the adapter sends answers wherever a message says")                                     \
     X(114, EXPIRES_FIRST, "ends by its age what was dead-lettered, once that result is gone")                          \
-    X(115, PLACES_KEPT, "lets a function that is always busy have all places for processes")
+    X(115, PLACES_KEPT, "lets a function that is always busy have all places for processes")                           \
+    X(116, WALKS_LATE, "walks the queue ever more rarely, whatever time what it left alone still has")
 
 enum mutant {
     MUTANT_NONE,

@@ -197,6 +197,7 @@ struct lease {
 /* The walk through the queue by number. */
 struct walk {
     uint64_t operation, next, until, due_ns; /* until: the end of the queue when the connection was new; 0: unknown */
+    uint64_t over_ns;                        /* when the last of what this round left alone is over its time, or 0 */
     uint32_t delivery;                       /* what was found last and is being checked, or NOWHERE */
     uint32_t found, rounds;                  /* in this round; rounds that were walked to the end */
     bool wanted;

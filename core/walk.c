@@ -7,7 +7,7 @@
  * the other. One whose result is stored is removed, which is what its ack asked for, after its dead letter is there if
  * it needs one. One that is over its time, and that whoever has it must have ended by now, ends as the ledger says
  * that it did, or as expired. All others are left alone, and looked at again in the next round, as long as there are
- * any; the rounds become rarer.
+ * any; the rounds become rarer, but one begins when the last of what was left alone is over its time.
  *
  * What is found is a delivery without a token: it is never run, extended or handed back, takes no slot, and ends with
  * its connection, behind which its number may be another message's. */
@@ -49,11 +49,15 @@ static void walk_round(struct core *core)
 {
     struct walk *walk = &core->walk;
     uint64_t pause_ns = core->settings.sweep_ns << walk->rounds;
+    uint64_t left_ns = walk->over_ns > core->now_ns ? walk->over_ns - core->now_ns : 0;
+    left_ns = left_ns > core->settings.sweep_ns ? left_ns : core->settings.sweep_ns;
+    bool early = walk->over_ns != 0 && left_ns < pause_ns && !MUTANT(WALKS_LATE); /* L7 */
     walk->wanted = walk->found > 0;
     walk->rounds += walk->rounds < DOUBLINGS_MAX;
     walk->next = 1;
     walk->found = 0;
-    walk_later(core, pause_ns);
+    walk->over_ns = 0;
+    walk_later(core, early ? left_ns : pause_ns);
 }
 
 void walk_timer(struct core *core)
@@ -86,14 +90,15 @@ static uint32_t walk_function(struct core *core, const struct input *input)
     return index != NOWHERE && function_at(core, index)->owner == NOWHERE ? index : NOWHERE;
 }
 
-/* Older than its budget allows, and than the ack wait of whoever was given it in time. */
-static bool walk_over(const struct core *core, const struct input *input)
+/* How long until it is older than its budget allows and than the ack wait of whoever was given it in time; 0: it is. */
+static uint64_t walk_left_ns(const struct core *core, const struct input *input)
 {
-    uint64_t budget_ns = delivery_budget_ns(core, input->as.walked.budget_ns);
-    return link_age_ns(core, input->as.walked.stored_ns) > budget_ns + core->settings.ack_wait_ns;
+    uint64_t over_ns = delivery_budget_ns(core, input->as.walked.budget_ns) + core->settings.ack_wait_ns;
+    uint64_t age_ns = link_age_ns(core, input->as.walked.stored_ns);
+    return age_ns > over_ns ? 0 : over_ns - age_ns + 1;
 }
 
-static void walk_check(struct core *core, uint32_t function, const struct input *input, struct blob *blob)
+static void walk_check(struct core *core, uint32_t function, const struct input *input, struct blob *blob, bool over)
 {
     uint32_t index = pool_take(core, &core->deliveries);
     ASSERT(index != NOWHERE);
@@ -109,8 +114,8 @@ static void walk_check(struct core *core, uint32_t function, const struct input 
     function_at(core, function)->references++;
     index_add_delivery(core, index);
     core->walk.delivery = index;
-    delivery->over = walk_over(core, input);
-    if (delivery->over && MUTANT(EXPIRES_FIRST)) {
+    delivery->over = over;
+    if (over && MUTANT(EXPIRES_FIRST)) {
         delivery_expired(core, index, function);
     } else {
         delivery_go(core, index, DELIVERY_CHECKING);
@@ -137,11 +142,13 @@ void walk_told(struct core *core, const struct input *input, struct blob *blob)
     }
     walk->next = input->as.walked.sequence + 1;
     walk->found++;
+    uint64_t left_ns = walk_left_ns(core, input), over_ns = left_ns != 0 ? core->now_ns + left_ns : 0;
+    walk->over_ns = over_ns > walk->over_ns ? over_ns : walk->over_ns;
     walk_later(core, PACE_NS);
     bool in_hand = index_find_delivery(core, input->as.walked.request) != NOWHERE;
     uint32_t function = in_hand ? NOWHERE : walk_function(core, input);
     if (function != NOWHERE) {
-        walk_check(core, function, input, blob);
+        walk_check(core, function, input, blob, left_ns == 0);
     }
 }
 

@@ -178,7 +178,7 @@ void bus_perform_fetch(struct instance *instance, const struct effect *effect)
 void bus_perform_ledger(struct instance *instance, const struct effect *effect)
 {
     struct message message;
-    char request_id[SERVE_ID_BYTES] = "", hex[33], subject[96], causes[CAUSES_TEXT_BYTES], end[96] = "", body[320];
+    char request_id[SERVE_ID_BYTES] = "", hex[33], subject[96], causes[CAUSES_TEXT_BYTES], end[96] = "", body[512];
     if (message_open(instance, effect->blob, &message)) {
         message_text(&message, ":request-id", request_id, sizeof request_id);
     }
