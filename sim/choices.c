@@ -189,7 +189,7 @@ static void choose_broker(struct drawer *drawer, struct choices *choices)
 
 /* In every third world the stream has an age limit: as the configuration wants it, longer than whatever ends a request
  * (adapters/config/config_check.c); by default that is a fifth more. */
-static void choose_age(struct choices *choices, uint64_t seed)
+void choices_age(struct choices *choices, uint64_t seed)
 {
     struct drawer drawer = { draw(seed, 1, PURPOSE_SWEEPER, 0), 0 };
     uint64_t tenths = pick(&drawer, 12, 40);
@@ -226,7 +226,7 @@ void choices_draw(uint64_t seed, uint64_t steps, struct choices *ret_choices)
     choose_limits(&drawer, ret_choices);
     choose_settings(&drawer, ret_choices);
     choose_broker(&drawer, ret_choices);
-    choose_age(ret_choices, seed);
+    choices_age(ret_choices, seed);
     choices_size(ret_choices, seed, steps);
     choose_faults(&drawer, ret_choices);
     ret_choices->latency_ns = pick_scale(&drawer, 20 * MICROSECOND, 8 * MILLISECOND);

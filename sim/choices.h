@@ -33,6 +33,8 @@ struct choices {
 void choices_draw(uint64_t seed, uint64_t steps, struct choices *ret_choices);
 /* What follows from other choices: the sizes of the broker's tables and its copies of numbers. */
 void choices_size(struct choices *choices, uint64_t seed, uint64_t steps);
+/* The age limit of the request stream, which the settings decide. */
+void choices_age(struct choices *choices, uint64_t seed);
 /* Whether the fault strikes by itself, by the clock, rather than when something is done. */
 bool choices_timed(enum sim_fault fault);
 

@@ -142,6 +142,7 @@ void fork_choices(struct world *world)
     uint32_t functions = functions_count(from->core, &portrait, &elsewhere);
     choices->functions = functions == 0 ? 1 : functions; /* that there is one it will learn, as of any other record */
     choices->nodes = elsewhere && choices->nodes < 2 ? 2 : choices->nodes;
+    choices_age(choices, world->options.seed);
     choices_size(choices, world->options.seed, world->steps_target + 4 * FORK_REQUESTS_MAX);
     choices->jet.messages_max = 100000;
     choices->jet.ack_pending_max = FORK_REQUESTS_MAX * 2;

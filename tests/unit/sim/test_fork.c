@@ -10,6 +10,7 @@
 
 #include "core/core.h"
 #include "sim/choices.h"
+#include "sim/fork.h"
 #include "sim/schedule.h"
 #include "sim/shrink.h"
 
@@ -153,6 +154,31 @@ static void a_remembered_lease_is_nobody_elses(void **state)
     free(past.core);
 }
 
+/* Whatever the seed would have of its own settings: the queue's age limit follows those of the core. */
+static void nothing_is_too_old_that_may_wait(void **state)
+{
+    struct limits limits = { .calls_max = 16, .deliveries_max = 32, .functions_max = 4, .workers_max = 20, .slots = 8 };
+    struct world *world = calloc(1, sizeof(*world));
+    struct choices of_the_core;
+    uint32_t limited = 0;
+    (void)state;
+    choices_draw(1, STEPS, &of_the_core);
+    of_the_core.settings.call_budget_ns_max = UINT64_C(7200) * SECOND; /* longer than any seed draws */
+    void *memory = aligned_alloc(16, (core_size(&limits) + 15) / 16 * 16);
+    struct sim_fork fork = { .core = core_init(memory, &limits, &of_the_core.settings, 9) };
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        world->options = (struct sim_options){ .seed = seed, .steps = STEPS, .fork = &fork };
+        choices_draw(seed, STEPS, &world->choices);
+        fork_choices(world);
+        uint64_t most_ns = world->choices.jet.age_max_ns;
+        assert_true(most_ns == 0 || most_ns > of_the_core.settings.call_budget_ns_max);
+        limited += most_ns != 0;
+    }
+    assert_true(limited > 0);
+    free(memory);
+    free(world);
+}
+
 static void a_planted_bug_is_found_and_made_small(void **state)
 {
     struct past past;
@@ -199,11 +225,9 @@ static void only_the_faults_that_are_asked_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_state_and_seed_are_one_run),
-        cmocka_unit_test(a_core_without_functions_learns_of_one),
-        cmocka_unit_test(what_a_core_serves_is_there),
-        cmocka_unit_test(a_remembered_lease_is_nobody_elses),
-        cmocka_unit_test(a_planted_bug_is_found_and_made_small),
+        cmocka_unit_test(one_state_and_seed_are_one_run),     cmocka_unit_test(a_core_without_functions_learns_of_one),
+        cmocka_unit_test(what_a_core_serves_is_there),        cmocka_unit_test(a_remembered_lease_is_nobody_elses),
+        cmocka_unit_test(nothing_is_too_old_that_may_wait),   cmocka_unit_test(a_planted_bug_is_found_and_made_small),
         cmocka_unit_test(only_the_faults_that_are_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
