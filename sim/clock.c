@@ -39,8 +39,7 @@ uint64_t node_moment(const struct world *world, const struct node *node, uint64_
 
 int64_t node_wall(const struct world *world, const struct node *node)
 {
-    int64_t true_ns = broker_wall(world) - world->broker_offset_ns;
-    return true_ns + node->clocks.wall_offset_ns +
+    return world->began_wall_ns + (int64_t)world->now + node->clocks.wall_offset_ns +
            scaled(world->now - node->clocks.wall_since_ns, node->clocks.wall_ppm);
 }
 

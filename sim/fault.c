@@ -215,7 +215,7 @@ static void strike_broker(struct world *world, enum sim_fault fault, uint64_t ra
         broker_wall_set(world, jump(random) / 8);
         return;
     case FAULT_BROKER_STEP:
-        broker_wall_set(world, jump(random) * 10 - world->broker_offset_ns);
+        broker_wall_step(world, jump(random) * 10);
         return;
     case FAULT_NAKS_FORGED:
         stranger_naks(world, random);

@@ -57,6 +57,7 @@ struct key fork_version_name(struct handle function, struct key version);
  * for. */
 void fork_functions(struct fork *fork);
 void fork_node(struct fork *fork);
+void fork_clock(struct world *world, const struct portrait *portrait);
 void fork_blobs(struct fork *fork);
 void fork_processes(struct fork *fork);
 void fork_pending(struct fork *fork);

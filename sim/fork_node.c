@@ -140,17 +140,16 @@ static void link_make(struct fork *fork)
     link->sent_ns = link->received_ns = world->now;
 }
 
-/* What it was told of the broker's clock is so. */
-static void clock_make(struct fork *fork)
+/* What it was told of the broker's clock is so, and the right time. */
+void fork_clock(struct world *world, const struct portrait *portrait)
 {
-    struct world *world = fork->world;
-    const struct portrait *portrait = &fork->portrait;
     clock_boot(world, 0);
     world->nodes[0].clocks.base_ns = portrait->now_ns;
     world->nodes[0].clocks.rate_ppm = 0;
     if (portrait->clock_known) {
         int64_t offset = portrait->clock_ns_min + (portrait->clock_ns_max - portrait->clock_ns_min) / 2;
-        broker_wall_set(world, (int64_t)portrait->now_ns + offset - broker_wall(world));
+        world->began_wall_ns = (int64_t)(portrait->now_ns - world->now) + offset - world->broker_offset_ns;
+        broker_wall_set(world, 0);
     }
 }
 
@@ -178,7 +177,7 @@ void fork_node(struct fork *fork)
     core_set_mutant(node->core, world->options.mutant);
 #endif
     node->slots_used = 1;
-    clock_make(fork);
+    fork_clock(world, portrait);
     node->state = portrait->draining ? NODE_DRAINING : NODE_UP;
     node->drained_ns = portrait->now_ns;
     node->drain_grace_ns =

@@ -96,4 +96,6 @@ void fault_heal(struct world *world)
     heal_functions(world);
     heal_nodes(world);
     world->ended_by_ns = world->now + bounds_quiet_ns(world);
+    story_event(world, "requests must have ended within %llu s",
+                (unsigned long long)((world->ended_by_ns - world->now) / SECOND));
 }

@@ -16,6 +16,8 @@
 
 enum { FAULT_SECONDS_MAX = 1800, QUIET_SECONDS_MAX = 3600, UNMET_EVERY = 16 };
 
+enum { BEGAN_WALL_SECONDS = 1767225600 }; /* of a world that goes on from nothing */
+
 static bool make_nodes(struct world *world)
 {
     const struct choices *choices = &world->choices;
@@ -43,6 +45,7 @@ static bool make_nodes(struct world *world)
 static bool world_make(struct world *world)
 {
     struct choices *choices = &world->choices;
+    world->began_wall_ns = (int64_t)(BEGAN_WALL_SECONDS * SECOND);
     if (world->options.schedule != NULL) {
         schedule_choices(world->options.schedule, choices);
     } else {

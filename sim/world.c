@@ -8,8 +8,6 @@
 #include "core/assert.h"
 #include "core/draw.h"
 
-enum { EPOCH_WALL_SECONDS = 1767225600 }; /* the broker's wall clock when a world begins */
-
 static bool fault_drawn(struct world *world, enum sim_fault fault, uint64_t entity)
 {
     uint64_t rate = world->choices.fault[fault];
@@ -165,13 +163,18 @@ bool served_elsewhere(const struct world *world, uint32_t node, uint32_t functio
 
 int64_t broker_wall(const struct world *world)
 {
-    return (int64_t)(EPOCH_WALL_SECONDS * SECOND + world->now) + world->broker_offset_ns;
+    return world->began_wall_ns + (int64_t)world->now + world->broker_offset_ns;
 }
 
 void broker_wall_set(struct world *world, int64_t by_ns)
 {
     world->broker_offset_ns += by_ns;
     world->jet.wall_ahead_ns = broker_wall(world) - (int64_t)world->now;
+}
+
+void broker_wall_step(struct world *world, int64_t to_ns)
+{
+    broker_wall_set(world, to_ns - world->broker_offset_ns);
 }
 
 #define X(name, text) #name,

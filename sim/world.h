@@ -233,7 +233,8 @@ struct world {
     uint64_t ended_by_ns; /* all requests, once healed: L1 */
     uint64_t unserved;    /* messages that nobody served who was healed, at the heal */
     uint64_t healed_ns, slow_until_ns, broker_up_ns, calm_until_ns, storage_until_ns;
-    int64_t broker_offset_ns; /* the broker's wall clock minus simulated time */
+    int64_t began_wall_ns;    /* the right time of day when the world began */
+    int64_t broker_offset_ns; /* the broker's wall clock minus the right time */
     uint32_t connections, incarnations, executions, arrivals, published;
     struct node nodes[NODES_MAX];
     struct function functions[FUNCTIONS_MAX];
@@ -298,7 +299,8 @@ uint32_t function_of_key(const struct world *world, struct key key); /* FUNCTION
 struct key version_key(uint32_t function, uint32_t version);
 bool served_elsewhere(const struct world *world, uint32_t node, uint32_t function); /* and not on this node */
 int64_t broker_wall(const struct world *world);
-void broker_wall_set(struct world *world, int64_t by_ns); /* forward or back */
+void broker_wall_set(struct world *world, int64_t by_ns);  /* forward or back */
+void broker_wall_step(struct world *world, int64_t to_ns); /* so far from the right time */
 
 /* -- node.c: a core and its surroundings -- */
 bool node_boot(struct world *world, uint32_t index);

@@ -179,6 +179,32 @@ static void nothing_is_too_old_that_may_wait(void **state)
     free(world);
 }
 
+/* The world's time of day is that of the core, so a broker whose clock is wrong later is so by minutes. */
+static void its_time_of_day_goes_on(void **state)
+{
+    const int64_t minutes = 600 * (int64_t)SECOND;
+    struct world *world = calloc(1, sizeof(*world));
+    struct portrait portrait;
+    struct past past;
+    (void)state;
+    begin(&past);
+    struct input clock = { .kind = INPUT_CLOCK, .epoch = 4 };
+    clock.as.clock.offset_ns_min = clock.as.clock.offset_ns_max = INT64_C(1796000000) * (int64_t)SECOND;
+    learn(&past, clock);
+    portrait_of(past.core, &portrait);
+    int64_t told_ns = (int64_t)portrait.now_ns + clock.as.clock.offset_ns_min;
+    world->now = 3 * SECOND;
+    fork_clock(world, &portrait);
+    assert_true(broker_wall(world) == told_ns);
+    assert_true(node_wall(world, &world->nodes[0]) == told_ns);
+    broker_wall_step(world, minutes);
+    assert_true(broker_wall(world) == told_ns + minutes);
+    broker_wall_step(world, -minutes);
+    assert_true(broker_wall(world) == told_ns - minutes);
+    free(past.core);
+    free(world);
+}
+
 static void a_planted_bug_is_found_and_made_small(void **state)
 {
     struct past past;
@@ -225,9 +251,13 @@ static void only_the_faults_that_are_asked_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_state_and_seed_are_one_run),     cmocka_unit_test(a_core_without_functions_learns_of_one),
-        cmocka_unit_test(what_a_core_serves_is_there),        cmocka_unit_test(a_remembered_lease_is_nobody_elses),
-        cmocka_unit_test(nothing_is_too_old_that_may_wait),   cmocka_unit_test(a_planted_bug_is_found_and_made_small),
+        cmocka_unit_test(one_state_and_seed_are_one_run),
+        cmocka_unit_test(a_core_without_functions_learns_of_one),
+        cmocka_unit_test(what_a_core_serves_is_there),
+        cmocka_unit_test(a_remembered_lease_is_nobody_elses),
+        cmocka_unit_test(nothing_is_too_old_that_may_wait),
+        cmocka_unit_test(its_time_of_day_goes_on),
+        cmocka_unit_test(a_planted_bug_is_found_and_made_small),
         cmocka_unit_test(only_the_faults_that_are_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
