@@ -98,3 +98,27 @@ void clock_leap(struct world *world)
     }
     broker_wall_set(world, -(int64_t)SECOND);
 }
+
+/* -- the broker's -- */
+
+void clock_begin(struct world *world, int64_t wall_ns)
+{
+    world->began_wall_ns = wall_ns - (int64_t)world->now;
+    broker_wall_set(world, 0);
+}
+
+int64_t broker_wall(const struct world *world)
+{
+    return world->began_wall_ns + (int64_t)world->now + world->broker_offset_ns;
+}
+
+void broker_wall_set(struct world *world, int64_t by_ns)
+{
+    world->broker_offset_ns += by_ns;
+    world->jet.wall_ahead_ns = broker_wall(world) - (int64_t)world->now;
+}
+
+void broker_wall_step(struct world *world, int64_t to_ns)
+{
+    broker_wall_set(world, to_ns - world->broker_offset_ns);
+}

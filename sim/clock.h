@@ -1,4 +1,5 @@
-/* The clocks of an instance: one that only runs, and one that tells the time of day. Private to sim/. */
+/* The clocks of an instance: one that only runs, and one that tells the time of day; and the broker's time of day.
+ * Private to sim/. */
 #ifndef STEAD_SIM_CLOCK_H
 #define STEAD_SIM_CLOCK_H
 
@@ -23,5 +24,12 @@ void clock_set_rate(struct world *world, uint32_t index, uint64_t random);
 void clock_set_wall_rate(struct world *world, uint32_t index, uint64_t random);
 void clock_jump_wall(struct world *world, uint32_t index, int64_t by_ns);
 void clock_leap(struct world *world);
+
+/* The right time of day, from now on. */
+void clock_begin(struct world *world, int64_t wall_ns);
+/* The broker's, which may be another. */
+int64_t broker_wall(const struct world *world);
+void broker_wall_set(struct world *world, int64_t by_ns);  /* forward or back */
+void broker_wall_step(struct world *world, int64_t to_ns); /* so far from the right time */
 
 #endif

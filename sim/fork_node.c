@@ -148,8 +148,7 @@ void fork_clock(struct world *world, const struct portrait *portrait)
     world->nodes[0].clocks.rate_ppm = 0;
     if (portrait->clock_known) {
         int64_t offset = portrait->clock_ns_min + (portrait->clock_ns_max - portrait->clock_ns_min) / 2;
-        world->began_wall_ns = (int64_t)(portrait->now_ns - world->now) + offset - world->broker_offset_ns;
-        broker_wall_set(world, 0);
+        clock_begin(world, (int64_t)portrait->now_ns + offset);
     }
 }
 

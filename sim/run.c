@@ -14,9 +14,7 @@
 #include "sim/history.h"
 #include "sim/part.h"
 
-enum { FAULT_SECONDS_MAX = 1800, QUIET_SECONDS_MAX = 3600, UNMET_EVERY = 16 };
-
-enum { BEGAN_WALL_SECONDS = 1767225600 }; /* of a world that goes on from nothing */
+enum { FAULT_SECONDS_MAX = 1800, QUIET_SECONDS_MAX = 3600, UNMET_EVERY = 16, BEGAN_WALL_SECONDS = 1767225600 };
 
 static bool make_nodes(struct world *world)
 {
@@ -45,7 +43,6 @@ static bool make_nodes(struct world *world)
 static bool world_make(struct world *world)
 {
     struct choices *choices = &world->choices;
-    world->began_wall_ns = (int64_t)(BEGAN_WALL_SECONDS * SECOND);
     if (world->options.schedule != NULL) {
         schedule_choices(world->options.schedule, choices);
     } else {
@@ -88,7 +85,7 @@ static void world_free(struct world *world)
 
 static void world_begin(struct world *world)
 {
-    broker_wall_set(world, 0);
+    clock_begin(world, (int64_t)(BEGAN_WALL_SECONDS * SECOND));
     records_begin(world);
     cluster_begin(world);
     history_begin(world);

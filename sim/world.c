@@ -161,22 +161,6 @@ bool served_elsewhere(const struct world *world, uint32_t node, uint32_t functio
                       world_draw_below(world, 3, function, PURPOSE_ELSEWHERE, node) == 0);
 }
 
-int64_t broker_wall(const struct world *world)
-{
-    return world->began_wall_ns + (int64_t)world->now + world->broker_offset_ns;
-}
-
-void broker_wall_set(struct world *world, int64_t by_ns)
-{
-    world->broker_offset_ns += by_ns;
-    world->jet.wall_ahead_ns = broker_wall(world) - (int64_t)world->now;
-}
-
-void broker_wall_step(struct world *world, int64_t to_ns)
-{
-    broker_wall_set(world, to_ns - world->broker_offset_ns);
-}
-
 #define X(name, text) #name,
 static const char *const fault_names[] = { SIM_FAULTS(X) };
 #undef X

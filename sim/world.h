@@ -298,9 +298,6 @@ uint32_t request_of_key(const struct world *world, struct key key);  /* requests
 uint32_t function_of_key(const struct world *world, struct key key); /* FUNCTIONS_MAX if it is a stranger's */
 struct key version_key(uint32_t function, uint32_t version);
 bool served_elsewhere(const struct world *world, uint32_t node, uint32_t function); /* and not on this node */
-int64_t broker_wall(const struct world *world);
-void broker_wall_set(struct world *world, int64_t by_ns);  /* forward or back */
-void broker_wall_step(struct world *world, int64_t to_ns); /* so far from the right time */
 
 /* -- node.c: a core and its surroundings -- */
 bool node_boot(struct world *world, uint32_t index);
