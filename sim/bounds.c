@@ -68,6 +68,21 @@ static uint64_t future_ns(const struct world *world)
     return (uint64_t)most;
 }
 
+/* Messages of each function that are in the queue, and that its callers still try to put there. */
+static void count_waiting(const struct world *world, uint64_t *ret_waiting)
+{
+    for (uint32_t number = 0; number < FUNCTIONS_MAX; number++) {
+        ret_waiting[number] = world->jet.live[number];
+    }
+    for (uint32_t number = world->calls_settled; number < world->calls_count; number++) {
+        const struct call *call = &world->calls[number];
+        bool puts = call->state == CALLER_OPEN && (call->kind == CALL_KIND_EXECUTE || call->kind == CALL_KIND_SUBMIT);
+        if (puts && call->function < FUNCTIONS_MAX && jet_find(&world->jet, call->request) == 0) {
+            ret_waiting[call->function]++;
+        }
+    }
+}
+
 /* How long after the heal the last request may take, by the configuration. A request waits for room until its own
  * time is over; then it is ended when it is delivered next, which is when a delay or an ack wait is over, or an
  * instance that holds it lets it go. What runs then may use its timeout up. Before that the broker has a leader, and
@@ -85,14 +100,15 @@ uint64_t bounds_quiet_ns(struct world *world)
         TURN_STALLS_NS = 2000000
     };
     const struct settings *settings = &world->choices.settings;
-    uint64_t timeout_ns = 0, backoff_ns = settings->retry_ns_max, unserved = 0, served = 0;
+    uint64_t timeout_ns = 0, backoff_ns = settings->retry_ns_max, unserved = 0, served = 0, waiting[FUNCTIONS_MAX];
+    count_waiting(world, waiting);
     for (uint32_t number = 0; number < world->choices.functions; number++) {
         const struct function *function = &world->functions[number];
         timeout_ns = function->timeout_ns > timeout_ns ? function->timeout_ns : timeout_ns;
         backoff_ns = function->policy.retry_ns_max > backoff_ns ? function->policy.retry_ns_max : backoff_ns;
         bool serves = serves_any(world, number);
-        unserved += serves ? 0 : world->jet.live[number];
-        served += serves ? world->jet.live[number] : 0;
+        unserved += serves ? 0 : waiting[number];
+        served += serves ? waiting[number] : 0;
     }
     uint64_t budgets = unserved != 0 ? 2 : 1, budget_ns = settings->call_budget_ns_max;
     budget_ns = settings->queue_ns_max > budget_ns ? settings->queue_ns_max : budget_ns; /* of a raw publisher */

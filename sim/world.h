@@ -231,7 +231,7 @@ struct world {
     bool healed, quiet, memory_short,
         age_cut;          /* came to the last judgement; the queue has another age limit than due */
     uint64_t ended_by_ns; /* all requests, once healed: L1 */
-    uint64_t unserved;    /* messages that nobody served who was healed, at the heal */
+    uint64_t unserved;    /* messages that nobody served who was healed, at the heal, and calls that wait to be some */
     uint64_t healed_ns, slow_until_ns, broker_up_ns, calm_until_ns, storage_until_ns;
     int64_t began_wall_ns;    /* the right time of day when the world began */
     int64_t broker_offset_ns; /* the broker's wall clock minus the right time */
