@@ -11,7 +11,7 @@ import unittest
 from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration", "service"))
-from chaos_run import faults
+from chaos_run import faults, options
 
 USAGE = collections.namedtuple("Usage", "free")
 
@@ -39,9 +39,26 @@ class Overlapping(unittest.TestCase):
     def test_disk_full(self):
         with tempfile.TemporaryDirectory() as store, mock.patch.object(
             faults.shutil, "disk_usage", return_value=USAGE(1 << 20)
-        ):
+        ), mock.patch.object(faults.os.path, "ismount", return_value=True):
             place = types.SimpleNamespace(brokers=[machine(store=store)])
             self.overlap(faults.DiskFull, place, lambda: os.listdir(store))
+
+    def test_never_fills_the_disk_of_the_machine(self):
+        with tempfile.TemporaryDirectory() as store, mock.patch.object(
+            faults.shutil, "disk_usage", return_value=USAGE(1 << 20)
+        ):
+            place = types.SimpleNamespace(brokers=[machine(store=store)])
+            with self.assertRaisesRegex(RuntimeError, "no file system of its own"):
+                faults.DiskFull(place, random.Random(1)).begin()
+            self.assertEqual(os.listdir(store), [])
+
+    def test_keeps_nothing_in_a_folder_of_another_run(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch("sys.stderr") as told:
+            self.assertEqual(options.parse(["--keep", folder]).keep, folder)
+            open(os.path.join(folder, "history.jsonl"), "w", encoding="utf-8").close()
+            with self.assertRaises(SystemExit):
+                options.parse(["--keep", folder])
+            self.assertIn("is not empty", "".join(call.args[0] for call in told.write.call_args_list))
 
     def test_descriptors(self):
         with subprocess.Popen(["sleep", "60"]) as child:

@@ -343,6 +343,8 @@ class DiskFull(Fault):
         self.path = os.path.join(self.broker.store, "filler")
         if os.path.exists(self.path):
             return None  # it is full already
+        if not os.path.ismount(self.broker.store):
+            raise RuntimeError("%s is no file system of its own any more: somebody removed the folder" % self.broker.store)
         spare = self.random.choice([0, 65536])
         with open(self.path, "wb") as file:
             for _ in range(100):  # the broker writes meanwhile, so what was free a moment ago may not be

@@ -26,6 +26,8 @@ def parse(arguments):
         options.server = "2.9" if options.brokers == 1 else "current"
     if options.keep:
         options.keep = os.path.abspath(options.keep)
+        if os.path.isdir(options.keep) and os.listdir(options.keep):
+            parser.error("--keep: %s is not empty, and may be another run's; name a folder that is new" % options.keep)
     return options
 
 
