@@ -162,7 +162,7 @@ static bool deploy_build(struct deploy_job *job, struct bytes archive)
 /* The caller was sent away meanwhile: what is built is not stored behind his back. */
 static bool deploy_goes_on(struct deploy_job *job)
 {
-    return !control_stopping(job->instance->builders) ||
+    return !job->instance->leaving ||
            deploy_refuse(job, RPC_STATUS_UNAVAILABLE, "SHUTTING_DOWN", "this instance is shutting down");
 }
 
@@ -189,8 +189,11 @@ static void deploy_run(void *argument)
     struct broker *broker = jobs_build_broker(job->instance, &error);
     if (broker == NULL) {
         deploy_refuse_broker(job, &error);
-    } else if (deploy_build(job, bytes) && deploy_goes_on(job) && deploy_store(job, broker, bytes)) {
-        job->status = RPC_STATUS_OK;
+    } else {
+        bool built = deploy_build(job, bytes);
+        if (deploy_goes_on(job) && built && deploy_store(job, broker, bytes)) {
+            job->status = RPC_STATUS_OK;
+        }
     }
     event_buffer_free(&archive);
 }

@@ -139,6 +139,7 @@ struct instance {
     char name[64];
     uint64_t hash_seed;
     struct loop *loop;
+    atomic_bool leaving;                  /* jobs end as soon as they can */
     struct control *control, *builders;   /* builders: builds and deploys, which may take long */
     struct broker *broker, *build_broker; /* of these threads while jobs run */
     struct records *records;              /* records.c's own; the control thread's while a job runs */
@@ -158,7 +159,7 @@ struct instance {
     uint32_t queue_head, queue_count, finds; /* finds: searches under way */
     bool stepping, link_fed, down_told, provisioning, sampling, refreshing, refresh_again, refresh_force, refresh_anew,
         queues_looking, refreshed, ready, draining, stopped, registry_checking, registry_checked, room_needed;
-    uint64_t stopped_ns, ticks, mend_ns;
+    uint64_t stopped_ns, ticks, mend_ns, registry_told_ns, registry_twin_ns, status_events;
     int exit_code;
     uint64_t config_full_told;  /* of the records that the core has no room for, the newest that the log tells of */
     uint64_t oom_kills_seen;    /* of the kernel's, when a process was last killed (death.c) */
@@ -184,7 +185,6 @@ struct instance {
     uint32_t waits_reserved;   /* for callers whose change is being made */
     uint64_t registry_due_ns;  /* when others are told what changed here; 0: nothing did */
     uint64_t records_known;    /* all changes of records up to this revision are in force */
-    uint64_t registry_told_ns, registry_twin_ns, status_events;
     int64_t started_unix_ms;
     uint32_t closing_checks; /* jobs under way that look whether a function may go */
     bool serves[BUILD_LANGUAGE_COUNT];

@@ -18,6 +18,9 @@ static struct broker *broker_open(const struct instance *instance, const char *n
                                      .tls_certificate_file = instance->config->nats_tls_certificate,
                                      .tls_key_file = instance->config->nats_tls_key };
         *broker = broker_connect(&endpoint, 0, error);
+        if (*broker != NULL) {
+            broker_heed(*broker, &instance->leaving);
+        }
     }
     return *broker;
 }
@@ -89,7 +92,8 @@ static enum reason source_build(struct instance *instance, const struct record *
                                      .time_limit_ms = (uint64_t)instance->config->build_timeout_ns / 1000000,
                                      .memory_bytes_max = (uint64_t)instance->config->build_memory_bytes,
                                      .network = instance->config->build_allow_network,
-                                     .command = words[0] != NULL ? words : NULL };
+                                     .command = words[0] != NULL ? words : NULL,
+                                     .leaving = &instance->leaving };
     *build = (struct build_result){ .outcome = BUILD_REFUSED };
     if (!build_language_of_name(record->language, &language) || !instance->serves[language]) {
         snprintf(build->message, sizeof build->message, "language %s is not served by this instance", record->language);

@@ -270,6 +270,7 @@ static int instance_start(struct instance *instance)
 
 static void instance_stop(struct instance *instance)
 {
+    instance->leaving = true;
     control_stop(instance->control);
     instance->control = NULL; /* What builds end with may want to submit to it. */
     control_stop(instance->builders);

@@ -65,7 +65,7 @@ static void walk_run(void *argument)
             walk_end(job, OUTCOME_DONE);
         } else if (status == BROKER_OK) {
             broker_message_free(&job->message);
-        } else if (status != BROKER_NOT_FOUND || control_stopping(job->instance->control)) {
+        } else if (status != BROKER_NOT_FOUND || job->instance->leaving) {
             walk_end(job, OUTCOME_UNKNOWN);
         }
     }

@@ -15,6 +15,7 @@
 
 #include "adapters/cloudevents/names.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,6 +55,7 @@ struct build_options {
     bool network;                /* may declared modules and packages be fetched? (build.allowNetwork) */
     /* For bin: the program's path in the folder and its arguments, NULL-terminated. NULL: { "main" }. */
     const char *const *command;
+    const atomic_bool *leaving; /* once true the build is given up; any thread may set it. NULL: never */
 };
 
 struct build_toolchain {

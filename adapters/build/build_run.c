@@ -160,7 +160,8 @@ static int run_limited(struct build *build, const struct build_tool *tool, const
         .directory = directory,
         .limits = { .memory_bytes = memory_limit(build), .files = 1024 },
     };
-    struct spawner_run_options options = { .time_limit_ms = now < build->deadline_ms ? build->deadline_ms - now : 1,
+    struct spawner_run_options options = { .leaving = build->options->leaving,
+                                           .time_limit_ms = now < build->deadline_ms ? build->deadline_ms - now : 1,
                                            .output_bytes_max =
                                                tool->ret_output ? BUILD_TEXT_BYTES_MAX : BUILD_MESSAGE_BYTES_MAX - 1 };
     return spawner_run(build->options->spawner, &program, &options, ret_run);

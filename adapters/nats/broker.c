@@ -83,6 +83,9 @@ enum broker_status broker_link(struct broker *broker, struct broker_error *error
 {
     char servers[160];
     natsOptions *options = NULL;
+    if (broker->leaving != NULL && *broker->leaving) {
+        return broker_fail(error, BROKER_UNREACHABLE, "this instance is shutting down");
+    }
     if (broker->connection != NULL && !natsConnection_IsClosed(broker->connection)) {
         return BROKER_OK;
     }
@@ -121,6 +124,11 @@ struct broker *broker_connect(const struct endpoint *endpoint, uint32_t timeout_
         return NULL;
     }
     return broker;
+}
+
+void broker_heed(struct broker *broker, const atomic_bool *leaving)
+{
+    broker->leaving = leaving;
 }
 
 void broker_close(struct broker *broker)

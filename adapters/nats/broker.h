@@ -12,6 +12,7 @@
 #ifndef STEAD_ADAPTERS_NATS_BROKER_H
 #define STEAD_ADAPTERS_NATS_BROKER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -86,6 +87,9 @@ enum broker_status broker_queue_raise(struct broker *broker, int64_t messages_ma
 
 /* Connects; NULL with *ret_error filled if that fails. timeout_ms: 0 = 2000, more is cut to 2000. */
 struct broker *broker_connect(const struct endpoint *endpoint, uint32_t timeout_ms, struct broker_error *ret_error);
+/* Once `*leaving` is true no further exchange begins: it fails as BROKER_UNREACHABLE. So a job of many exchanges with a
+ * broker that does not answer ends soon. Any thread may set it. */
+void broker_heed(struct broker *broker, const atomic_bool *leaving);
 void broker_close(struct broker *broker); /* NULL is fine */
 enum broker_status broker_info(struct broker *broker, struct broker_info *ret_info, struct broker_error *ret_error);
 

@@ -26,6 +26,7 @@ struct broker {
     natsConnection *connection; /* NULL before the first call after a loss */
     struct endpoint endpoint;
     uint32_t timeout_ms;
+    const atomic_bool *leaving; /* NULL: never */
 };
 
 /* One header of a message that we store; both are ours and valid. */

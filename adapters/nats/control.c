@@ -150,11 +150,6 @@ uint32_t control_pending(const struct control *control)
     return control->owed;
 }
 
-bool control_stopping(const struct control *control)
-{
-    return control->stopping;
-}
-
 void control_stop(struct control *control)
 {
     if (control == NULL) {

@@ -24,8 +24,6 @@ struct control *control_start(struct loop *loop, const char *thread_name);
 bool control_submit(struct control *control, control_run *run, control_done *done, void *argument);
 /* Jobs that were submitted and whose end was not yet reported. */
 uint32_t control_pending(const struct control *control);
-/* For long jobs, on the control thread: true once control_stop() was called. */
-bool control_stopping(const struct control *control);
 /* Lets the running job end, then reports every end still owed (jobs that never ran as cancelled) before it returns. Not
  * from an end callback. */
 void control_stop(struct control *control);

@@ -14,6 +14,7 @@
 #ifndef STEAD_ADAPTERS_SPAWNER_H
 #define STEAD_ADAPTERS_SPAWNER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -93,8 +94,9 @@ int spawner_spawn(struct spawner *spawner, uint32_t id, const struct spawner_pro
 void spawner_kill(struct spawner *spawner, uint32_t id, int signal);
 
 struct spawner_run_options {
-    uint64_t time_limit_ms;  /* 0: none; then the group is killed */
-    size_t output_bytes_max; /* what is kept of stdout and stderr together; the rest is read and dropped */
+    uint64_t time_limit_ms;     /* 0: none; then the group is killed */
+    size_t output_bytes_max;    /* what is kept of stdout and stderr together; the rest is read and dropped */
+    const atomic_bool *leaving; /* once true the group is killed and not waited for; any thread may set it; or NULL */
 };
 
 struct spawner_run_result {
@@ -106,7 +108,7 @@ struct spawner_run_result {
 };
 
 /* Runs a program to its end, blocking. 0 if it ran (whatever its exit status), else -errno of why it could not start,
- * or -EPIPE if the spawner is gone. */
+ * -EPIPE if the spawner is gone, or -ECANCELED if `leaving`. */
 int spawner_run(struct spawner *spawner, const struct spawner_program *program,
                 const struct spawner_run_options *options, struct spawner_run_result *ret_result);
 

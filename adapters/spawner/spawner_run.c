@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { LOOK_MS = 100 }; /* whether it is to be given up */
+
 struct run {
     int lane;
     uint32_t id;
@@ -20,6 +22,7 @@ struct run {
     bool exited;
     uint64_t deadline_ms; /* UINT64_MAX: none */
     size_t output_bytes_max;
+    const atomic_bool *leaving;
     struct spawner_run_result result;
 };
 
@@ -45,11 +48,40 @@ static int run_request(struct run *run, const struct spawner_program *program)
     return result;
 }
 
+static bool run_left(const struct run *run)
+{
+    return run->leaving != NULL && *run->leaving;
+}
+
+/* Of one that was given up before nobody has read yet how it began and ended. */
+static int run_receive(const struct run *run, struct answer *ret_answer, int ret_fds[MESSAGE_FDS_MAX])
+{
+    for (;;) {
+        int result = answer_receive(run->lane, MSG_DONTWAIT, ret_answer, ret_fds);
+        if (result != 0 || ret_answer->id == run->id) {
+            return result;
+        }
+        for (int i = 0; i < MESSAGE_FDS_MAX; i++) {
+            if (ret_fds[i] >= 0) {
+                close(ret_fds[i]);
+            }
+        }
+    }
+}
+
+/* Before the child is there only the spawner can be waited for, which may be stopped. */
 static int run_await_start(struct run *run)
 {
     struct answer answer;
-    int fds[MESSAGE_FDS_MAX];
-    int result = answer_receive(run->lane, 0, &answer, fds);
+    int fds[MESSAGE_FDS_MAX], result;
+    struct pollfd watched = { .fd = run->lane, .events = POLLIN };
+    do {
+        if (run_left(run)) {
+            return -ECANCELED;
+        }
+        poll(&watched, 1, run->leaving != NULL ? LOOK_MS : -1);
+        result = run_receive(run, &answer, fds);
+    } while (result == -EAGAIN);
     if (result != 0) {
         return result;
     }
@@ -103,8 +135,8 @@ static int run_read_answer(struct run *run)
 {
     struct answer answer;
     int fds[MESSAGE_FDS_MAX];
-    int result = answer_receive(run->lane, MSG_DONTWAIT, &answer, fds);
-    if (result == 0 && answer.kind == SPAWNER_EXITED && answer.id == run->id) {
+    int result = run_receive(run, &answer, fds);
+    if (result == 0 && answer.kind == SPAWNER_EXITED) {
         run->exited = true;
         run->result.exit = answer.exit;
     }
@@ -113,12 +145,13 @@ static int run_read_answer(struct run *run)
 
 static int run_poll_ms(const struct run *run)
 {
+    int most = run->leaving != NULL ? LOOK_MS : 60000;
     if (run->deadline_ms == UINT64_MAX || run->result.timed_out) {
-        return -1;
+        return run->leaving != NULL ? LOOK_MS : -1;
     }
     uint64_t now = now_ms();
     uint64_t left = run->deadline_ms > now ? run->deadline_ms - now : 0;
-    return left > 60000 ? 60000 : (int)left;
+    return left > (uint64_t)most ? most : (int)left;
 }
 
 static int run_wait(struct run *run)
@@ -138,6 +171,9 @@ static int run_wait(struct run *run)
             if (result != 0) {
                 return result;
             }
+        }
+        if (!run->exited && run_left(run)) {
+            return -ECANCELED;
         }
         if (!run->result.timed_out && now_ms() >= run->deadline_ms) {
             run->result.timed_out = true;
@@ -161,6 +197,9 @@ static int run_locked(struct spawner *spawner, const struct spawner_program *pro
     if (result == 0) {
         result = run_wait(run);
     }
+    if (result == -ECANCELED) {
+        run_kill(run);
+    }
     if (run->output_fd >= 0) {
         close(run->output_fd);
     }
@@ -170,7 +209,7 @@ static int run_locked(struct spawner *spawner, const struct spawner_program *pro
 int spawner_run(struct spawner *spawner, const struct spawner_program *program,
                 const struct spawner_run_options *options, struct spawner_run_result *ret_result)
 {
-    struct run run = { .output_fd = -1, .output_bytes_max = options->output_bytes_max };
+    struct run run = { .output_fd = -1, .output_bytes_max = options->output_bytes_max, .leaving = options->leaving };
     run.deadline_ms = options->time_limit_ms == 0 ? UINT64_MAX : now_ms() + options->time_limit_ms;
     run.result.output = malloc(options->output_bytes_max + 1);
     if (run.result.output == NULL) {

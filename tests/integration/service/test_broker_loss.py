@@ -2,6 +2,7 @@
 import os
 import signal
 import threading
+import time
 
 from stead_world import WorldCase, event_of, free_port, main, request_id_of, wait_for
 from stead_world.load import LoadCase
@@ -107,6 +108,28 @@ class Absence(WorldCase):
                 self.assertIsNone(bus.last("function-results", subject), repr(answer))
             elif not answer.ok:
                 self.assertIn(answer.status.name, ("UNKNOWN", "DEADLINE_EXCEEDED"), repr(answer))
+
+    def test_leaves_soon_while_nothing_answers(self):
+        """A cluster without a leader answers no question of JetStream. Each of the many that an instance has at its start
+        waits for two seconds; whoever ends it waits for the one that is under way, and for no other."""
+
+        async def listen_and_say_nothing():
+            await bus.connection.subscribe("$JS.API.>", cb=say_nothing)
+            await bus.connection.flush()
+
+        async def say_nothing(_message):
+            pass
+
+        world = self.new_world()
+        world.broker.command = [word for word in world.broker.command[:-2] if word != "-js"]  # nor its store
+        world.start_broker()
+        bus = world.bus()
+        bus.run(listen_and_say_nothing())
+        one = world.serve(ready=False)
+        one.says("no answer within 2000 ms")
+        begun = time.monotonic()
+        self.assertEqual(one.stop(), 0)
+        self.assertLess(time.monotonic() - begun, 10)
 
 
 if __name__ == "__main__":

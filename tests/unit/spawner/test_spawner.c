@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +60,8 @@ static char *run_shell(const char *script, struct spawner_run_options options, s
 static void test_run_captures_both_outputs(void **state)
 {
     struct spawner_run_result result;
-    char *output = run_shell("echo out; echo err >&2; exit 7", (struct spawner_run_options){ 5000, 1000 }, &result);
+    char *output =
+        run_shell("echo out; echo err >&2; exit 7", (struct spawner_run_options){ 5000, 1000, NULL }, &result);
     assert_string_equal(output, "out\nerr\n");
     assert_int_equal(result.exit.status, 7);
     assert_false(result.timed_out);
@@ -71,7 +73,7 @@ static void test_run_world(void **state)
     struct spawner_run_result result;
     char *output = run_shell("env | sort | cut -d= -f1 | tr '\\n' ' '; ls /proc/self/fd | tr '\\n' ' '; ulimit -c; "
                              "grep NoNewPrivs /proc/self/status; test $HOME = $(pwd) && echo home",
-                             (struct spawner_run_options){ 5000, 4000 }, &result);
+                             (struct spawner_run_options){ 5000, 4000, NULL }, &result);
     assert_non_null(strstr(output, "COLOUR HOME LANG PATH PWD TMPDIR"));
     assert_non_null(strstr(output, "0 1 2 3 0\n")); /* 3 is ls's own; core limit 0 */
     assert_non_null(strstr(output, "NoNewPrivs:\t1"));
@@ -83,17 +85,42 @@ static void test_run_time_limit_kills_descendants(void **state)
 {
     struct spawner_run_result result;
     uint64_t started_ns = loop_now_ns();
-    char *output = run_shell("sleep 60 & sleep 60", (struct spawner_run_options){ 200, 100 }, &result);
+    char *output = run_shell("sleep 60 & sleep 60", (struct spawner_run_options){ 200, 100, NULL }, &result);
     assert_true(result.timed_out);
     assert_int_equal(result.exit.signal, SIGKILL);
     assert_true(loop_now_ns() - started_ns < 5000000000u);
     free(output);
 }
 
+static void *leave_soon(void *leaving)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL);
+    *(atomic_bool *)leaving = true;
+    return NULL;
+}
+
+static void test_run_given_up(void **state)
+{
+    const char *argv[] = { "/bin/sh", "-c", "sleep 60 & sleep 60", NULL };
+    struct spawner_program program = { .argv = argv };
+    atomic_bool leaving = false;
+    struct spawner_run_options options = { 60000, 100, &leaving };
+    struct spawner_run_result result;
+    pthread_t thread;
+    uint64_t started_ns = loop_now_ns();
+    assert_int_equal(pthread_create(&thread, NULL, leave_soon, &leaving), 0);
+    assert_int_equal(spawner_run(spawner, &program, &options, &result), -ECANCELED);
+    assert_true(loop_now_ns() - started_ns >= 300000000u && loop_now_ns() - started_ns < 20000000000u);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    leaving = false; /* what was given up is not taken for what comes next */
+    free(run_shell("exit 7", (struct spawner_run_options){ 5000, 1000, &leaving }, &result));
+    assert_int_equal(result.exit.status, 7);
+}
+
 static void test_run_endless_output(void **state)
 {
     struct spawner_run_result result;
-    char *output = run_shell("yes", (struct spawner_run_options){ 200, 100 }, &result);
+    char *output = run_shell("yes", (struct spawner_run_options){ 200, 100, NULL }, &result);
     assert_true(result.timed_out);
     assert_true(result.truncated);
     assert_int_equal(result.output_bytes, 100);
@@ -104,7 +131,7 @@ static void test_run_memory_limit(void **state)
 {
     const char *argv[] = { "/usr/bin/python3", "-I", "-S", "-c", "x = bytearray(1 << 30)", NULL };
     struct spawner_program program = { .argv = argv, .limits = { .memory_bytes = 256 << 20 } };
-    struct spawner_run_options options = { 20000, 4000 };
+    struct spawner_run_options options = { 20000, 4000, NULL };
     struct spawner_run_result result;
     assert_int_equal(spawner_run(spawner, &program, &options, &result), 0);
     assert_int_equal(result.exit.status, 1);
@@ -114,7 +141,7 @@ static void test_run_memory_limit(void **state)
 
 static void test_run_errors(void **state)
 {
-    struct spawner_run_options options = { 1000, 100 };
+    struct spawner_run_options options = { 1000, 100, NULL };
     struct spawner_run_result result;
     struct spawner_program absent = { .argv = (const char *const[]){ "/no/such/program", NULL } };
     struct spawner_program relative = { .argv = (const char *const[]){ "sh", NULL } };
@@ -225,6 +252,7 @@ int main(void)
         cmocka_unit_test(test_run_captures_both_outputs),
         cmocka_unit_test(test_run_world),
         cmocka_unit_test(test_run_time_limit_kills_descendants),
+        cmocka_unit_test(test_run_given_up),
         cmocka_unit_test(test_run_endless_output),
         cmocka_unit_test(test_run_memory_limit),
         cmocka_unit_test(test_run_errors),
