@@ -339,6 +339,11 @@ static void delivery_overdue(struct core *core, uint32_t index)
         delivery_hand_back(core, index, CAUSE_BUSY, 0);
         return;
     case DELIVERY_RUNNING:
+        if (worker_dies(core, delivery->worker) && delivery->expires_ns > core->now_ns && !MUTANT(KILLED_ARE_LATE)) {
+            delivery->deadline_ns = delivery->expires_ns; /* Its time ended with the process, whose exit is to come. */
+            delivery_arm(core, index);
+            return;
+        }
         worker_abandon(core, delivery->worker, index);
         if (delivery->expires_ns <= core->now_ns) {
             delivery_given_up(core, index, END_EXPIRED, REASON_DEADLINE_EXCEEDED, CAUSE_EXPIRED);

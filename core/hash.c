@@ -92,6 +92,7 @@ static void mix_delivery(uint64_t *hash, const struct delivery *delivery)
         delivery->end,         delivery->reason,       delivery->tries,       delivery->stream,
         delivery->cause,       delivery->has_reply_to, delivery->needs_claim, delivery->visited,
         delivery->walked,      delivery->over,         delivery->marked,      delivery->refusal,
+        delivery->known_nonce,
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);

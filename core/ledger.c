@@ -2,7 +2,8 @@
  * outlives instances.
  *
  * Charges are compare-and-set with a nonce: of two holders of one message only one charges an attempt, and a charge
- * whose answer was lost is recognised as ours.
+ * whose answer was lost is recognised as ours. A revision alone tells no record from another: after a power loss of the
+ * broker it is given out again.
  *
  * Who is dead-lettered is marked here before its result is stored: while its letter finds no room, or nobody is there
  * to store it, the result may be dropped for its age, and whoever gets the message then must end it as it was ended.
@@ -57,6 +58,7 @@ static void ledger_adopt(struct core *core, struct delivery *delivery, const str
     delivery->attempts = found ? input->as.ledger.attempts : 0;
     delivery->starts = found ? input->as.ledger.starts : 0;
     delivery->revision = found ? input->as.ledger.revision : 0;
+    delivery->known_nonce = found ? input->as.ledger.nonce : 0;
     delivery->causes = found ? input->as.ledger.causes : (struct causes){ { 0 } };
     delivery->end = END_NONE; /* What could not be marked is decided anew. */
     delivery->marked = ledger_marked(core, input);
@@ -107,6 +109,13 @@ static void ledger_read(struct core *core, uint32_t index, const struct input *i
     }
 }
 
+/* Nobody wrote since we did or looked. */
+static bool ledger_as_known(struct core *core, const struct delivery *delivery, const struct input *input)
+{
+    return input->as.ledger.revision == delivery->revision &&
+           (input->as.ledger.nonce == delivery->known_nonce || MUTANT(REVISIONS_BELIEVED)); /* S4 */
+}
+
 static void ledger_rechecked(struct core *core, uint32_t index, const struct input *input)
 {
     struct delivery *delivery = delivery_at(core, index);
@@ -120,7 +129,7 @@ static void ledger_rechecked(struct core *core, uint32_t index, const struct inp
         delivery->revision = input->as.ledger.revision;
         delivery->marked = ledger_marked(core, input);
         delivery_charged(core, index);
-    } else if (!found || input->as.ledger.revision == delivery->revision) {
+    } else if (!found || ledger_as_known(core, delivery, input)) {
         delivery->revision = found ? delivery->revision : 0;
         delivery_go(core, index, DELIVERY_CHARGING);
     } else {
@@ -138,6 +147,7 @@ static void ledger_written(struct core *core, uint32_t index, const struct input
         delivery_go(core, index, DELIVERY_STORING);
     } else if (input->outcome == OUTCOME_DONE) {
         delivery->revision = input->as.ledger.revision;
+        delivery->known_nonce = delivery->nonce;
         delivery->starts++;
         delivery->needs_claim = false;
         delivery_wait(core, index);

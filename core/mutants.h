@@ -100,7 +100,9 @@
     X(112, REPLY_TO_BELIEVED, "the adapter sends answers wherever a message says")                                     \
     X(114, EXPIRES_FIRST, "ends by its age what was dead-lettered, once that result is gone")                          \
     X(115, PLACES_KEPT, "lets a function that is always busy have all places for processes")                           \
-    X(116, WALKS_LATE, "walks the queue ever more rarely, whatever time what it left alone still has")
+    X(116, WALKS_LATE, "walks the queue ever more rarely, whatever time what it left alone still has")                 \
+    X(117, REVISIONS_BELIEVED, "takes the ledger for as it was by its revision, which was given out again")            \
+    X(118, KILLED_ARE_LATE, "charges for a timeout what was in a process that it had killed for another")
 
 enum mutant {
     MUTANT_NONE,

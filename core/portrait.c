@@ -82,6 +82,7 @@ bool portrait_delivery(const struct core *read_only, uint32_t row, struct portra
         .operation = delivery->operation,
         .revision = delivery->revision,
         .nonce = delivery->nonce,
+        .known_nonce = delivery->known_nonce,
         .deadline_ns = delivery->deadline_ns,
         .expires_ns = delivery->expires_ns,
         .extend_ns = delivery->extend_ns,

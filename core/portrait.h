@@ -31,7 +31,7 @@ struct portrait_delivery {
     struct handle handle, function, worker; /* worker: while it runs */
     struct key request;
     struct blob message, result;
-    uint64_t digest, sequence, operation, revision, nonce, deadline_ns, expires_ns, extend_ns;
+    uint64_t digest, sequence, operation, revision, nonce, known_nonce, deadline_ns, expires_ns, extend_ns;
     uint64_t after_ns; /* the delay that the function asked for when it failed */
     uint32_t epoch, attempts, starts;
     struct causes causes;

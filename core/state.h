@@ -62,7 +62,8 @@ struct delivery {
     struct node node; /* in its function's queue or in its worker's list of running ones */
     struct blob message, result;
     struct key request;
-    uint64_t digest, sequence, operation, revision, nonce, extend_ns, deadline_ns, expires_ns, after_ns, started_ns;
+    uint64_t digest, sequence, operation, nonce, extend_ns, deadline_ns, expires_ns, after_ns, started_ns;
+    uint64_t revision, known_nonce; /* of its ledger, as it was read or written last */
 };
 
 struct worker {

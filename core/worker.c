@@ -104,6 +104,11 @@ void worker_stop(struct core *core, uint32_t index)
     emit(core, EFFECT_STOP_WORKER)->about = worker_handle(core, index);
 }
 
+bool worker_dies(struct core *core, uint32_t index)
+{
+    return worker_at(core, index)->row.state == WORKER_DYING;
+}
+
 static void worker_kill(struct core *core, uint32_t index, enum cause cause)
 {
     struct worker *worker = worker_at(core, index);

@@ -279,10 +279,9 @@ static void leaves_the_charge_to_the_holder_who_won(void **state)
     assert_int_equal(puppet_count(puppet, EFFECT_LEDGER_PUT), 0);
 }
 
-/* The second attempt updates the record that the first one made. */
-static void updates_the_revision_that_it_read(void **state)
+/* The second attempt updates the record that the first one made: claimed as revision 12, and its charge was refused. */
+static struct effect refused_charge_over_12(struct fixture *fixture)
 {
-    struct fixture *fixture = *state;
     struct puppet *puppet = fixture->puppet;
     puppet_ledger(puppet, fail_once(fixture).operation, OUTCOME_DONE, 11, 0, 0, 0);
     puppet_deliver(puppet, fixture->function, 5, 1005, 2);
@@ -298,8 +297,27 @@ static void updates_the_revision_that_it_read(void **state)
     assert_int_equal(put.count, 2);
     assert_int_equal(put.starts, 1);
     puppet_ledger(puppet, put.operation, OUTCOME_REFUSED, 0, 0, 0, 0);
-    puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_GET)->operation, OUTCOME_DONE, 12, 1, 1, 1);
+    return claim;
+}
+
+static void updates_the_revision_that_it_read(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = fixture->puppet;
+    struct effect claim = refused_charge_over_12(fixture), look = *puppet_one(puppet, EFFECT_LEDGER_GET);
+    puppet_ledger(puppet, look.operation, OUTCOME_DONE, 12, claim.amount, 1, 1);
     assert_int_equal(puppet_one(puppet, EFFECT_LEDGER_PUT)->reference, 12); /* nothing was written: once more */
+}
+
+/* After a power loss of the broker another holder's record may have the revision that its own had. */
+static void a_revision_that_was_given_out_again_is_not_its_own(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = fixture->puppet;
+    struct effect claim = refused_charge_over_12(fixture), look = *puppet_one(puppet, EFFECT_LEDGER_GET);
+    puppet_ledger(puppet, look.operation, OUTCOME_DONE, 12, claim.amount + 1, 2, 2);
+    assert_int_equal(puppet_count(puppet, EFFECT_LEDGER_PUT), 0);
+    assert_int_equal(puppet_count(puppet, EFFECT_HAND_BACK), 1);
 }
 
 /* -- dead letters ------------------------------------------------------------------------------------------------ */
@@ -386,6 +404,7 @@ int main(void)
         SETTLE_TEST(charges_again_what_was_not_written),
         SETTLE_TEST(leaves_the_charge_to_the_holder_who_won),
         SETTLE_TEST(updates_the_revision_that_it_read),
+        SETTLE_TEST(a_revision_that_was_given_out_again_is_not_its_own),
         SETTLE_TEST(buries_after_the_result_and_before_the_ack),
         SETTLE_TEST(buries_again_what_was_stored_as_dead),
         SETTLE_TEST(ignores_answers_to_other_questions),
