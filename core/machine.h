@@ -241,7 +241,7 @@ void worker_offer(struct core *core, uint32_t index); /* or withdraws it, if it 
 /* Its version is the one that serves: it may be given work. */
 bool worker_serves(const struct worker *worker, const struct function *function);
 void worker_abandon(struct core *core, uint32_t index, uint32_t delivery);
-bool worker_dies(struct core *core, uint32_t index);
+bool worker_dies(struct core *core, uint32_t index); /* it is killed, or gone, and its exit is to be dealt with */
 void worker_finish(struct core *core, uint32_t index, uint32_t delivery);
 struct node_place worker_node(const struct core *core);
 

@@ -63,7 +63,8 @@ struct delivery {
     struct blob message, result;
     struct key request;
     uint64_t digest, sequence, operation, nonce, extend_ns, deadline_ns, expires_ns, after_ns, started_ns;
-    uint64_t revision, known_nonce; /* of its ledger, as it was read or written last */
+    uint64_t revision;    /* of its ledger, as it was read or written last */
+    uint64_t known_nonce; /* of the record that a charge goes over: as it was read, or our start */
 };
 
 struct worker {
