@@ -191,18 +191,41 @@ static bool ended_before(const struct check *check, const struct request *reques
     return request->evidence != NOTHING && check->events[request->evidence].t < t;
 }
 
-/* Whether the request was accepted before `t` and still ran for its only result after it. */
+/* When it was asked for so that it may have come into the queue once more, after `t`: not by whoever it was accepted
+ * for. A stranger may have removed it before. */
+static uint64_t asked_again(const struct check *check, const struct request *request, uint64_t t)
+{
+    uint64_t again = FOREVER;
+    bool first = true;
+    for (uint32_t at = request->first; at < request->last; at++) {
+        const struct event *begin = operation_begin(check, at), *close = operation_close(check, at);
+        bool over = close != NULL && close->op != OP_info && close->t < t;
+        if (!word_asks_to_run(begin->word) || over) {
+            continue;
+        }
+        if (first && begin->t < request->accepted_ns) {
+            first = false;
+        } else if (begin->t < again) {
+            again = begin->t;
+        }
+    }
+    return again;
+}
+
+/* Whether the request was accepted before `from`, and after `until` it still ran for its only result, but not because
+ * it was asked for again. */
 static bool was_there(const struct check *check, const struct request *request, uint64_t from, uint64_t until)
 {
     if (request->accepted_ns >= from || request->evidence == NOTHING || ended_before(check, request, until) ||
         check->events[request->evidence].end != ENDED_succeeded) {
         return false;
     }
+    uint64_t again = asked_again(check, request, from);
     bool later = false;
     for (uint32_t at = request->first; at < request->last; at++) {
         const struct event *begin = operation_begin(check, at), *close = operation_close(check, at);
         if (begin->word == WORD_exec) {
-            later = later || begin->t > until;
+            later = later || (begin->t > until && begin->t < again);
             if (begin->t <= until && (close == NULL || close->op != OP_fail)) {
                 return false; /* it may have ended by that one */
             }

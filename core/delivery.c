@@ -314,8 +314,7 @@ static void delivery_extend(struct core *core, uint32_t index)
     extend->blob = delivery->message;
 }
 
-/* A write whose outcome is unknown is read first. */
-void delivery_ask_again(struct core *core, uint32_t index)
+void delivery_read_first(struct core *core, uint32_t index)
 {
     const struct delivery *delivery = delivery_at(core, index);
     if (delivery->row.state == DELIVERY_CLAIMING || delivery->row.state == DELIVERY_MARKING) {
@@ -323,6 +322,12 @@ void delivery_ask_again(struct core *core, uint32_t index)
     } else if (delivery->row.state == DELIVERY_CHARGING) {
         delivery_become(core, index, DELIVERY_RECHECKING);
     }
+}
+
+/* A write whose outcome is unknown is read first. */
+void delivery_ask_again(struct core *core, uint32_t index)
+{
+    delivery_read_first(core, index);
     delivery_issue(core, index);
 }
 

@@ -85,14 +85,14 @@ static void mix_delivery(uint64_t *hash, const struct delivery *delivery)
     mix_blob(hash, delivery->message);
     mix_blob(hash, delivery->result);
     const uint64_t fields[] = {
-        delivery->digest,      delivery->sequence,     delivery->operation,   delivery->revision,
-        delivery->nonce,       delivery->extend_ns,    delivery->expires_ns,  delivery->after_ns,
-        delivery->deadline_ns, delivery->started_ns,   delivery->function,    delivery->worker,
-        delivery->epoch,       delivery->attempts,     delivery->starts,      delivery->operation_epoch,
-        delivery->end,         delivery->reason,       delivery->tries,       delivery->stream,
-        delivery->cause,       delivery->has_reply_to, delivery->needs_claim, delivery->visited,
-        delivery->walked,      delivery->over,         delivery->marked,      delivery->refusal,
-        delivery->known_nonce,
+        delivery->digest,      delivery->sequence,       delivery->operation,   delivery->revision,
+        delivery->nonce,       delivery->extend_ns,      delivery->expires_ns,  delivery->after_ns,
+        delivery->deadline_ns, delivery->started_ns,     delivery->function,    delivery->worker,
+        delivery->epoch,       delivery->attempts,       delivery->starts,      delivery->operation_epoch,
+        delivery->end,         delivery->reason,         delivery->tries,       delivery->stream,
+        delivery->cause,       delivery->has_reply_to,   delivery->needs_claim, delivery->visited,
+        delivery->walked,      delivery->over,           delivery->marked,      delivery->refusal,
+        delivery->known_nonce, delivery->revision_epoch,
     };
     for (uint32_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         mix(hash, fields[i]);

@@ -3,7 +3,8 @@
  *
  * Charges are compare-and-set with a nonce: of two holders of one message only one charges an attempt, and a charge
  * whose answer was lost is recognised as ours. A revision alone tells no record from another: after a power loss of the
- * broker it is given out again.
+ * broker it is given out again. That ends every connection, so what is to go over a record that was seen on an earlier
+ * one reads it first, and knows it by its nonce.
  *
  * Who is dead-lettered is marked here before its result is stored: while its letter finds no room, or nobody is there
  * to store it, the result may be dropped for its age, and whoever gets the message then must end it as it was ended.
@@ -44,6 +45,20 @@ void ledger_put(struct core *core, uint32_t index)
     }
 }
 
+/* As it was read or written now. */
+static void ledger_seen(struct core *core, struct delivery *delivery, uint64_t revision)
+{
+    delivery->revision = revision;
+    delivery->revision_epoch = core->epoch;
+}
+
+bool ledger_unseen(const struct core *core, const struct delivery *delivery)
+{
+    bool writes = delivery->row.state == DELIVERY_CLAIMING || delivery->row.state == DELIVERY_CHARGING ||
+                  delivery->row.state == DELIVERY_MARKING;
+    return writes && delivery->revision != 0 && delivery->revision_epoch != core->epoch && !MUTANT(WRITES_UNSEEN);
+}
+
 static bool ledger_marked(struct core *core, const struct input *input)
 {
     return input->outcome == OUTCOME_DONE && input->as.ledger.end == END_DEAD_LETTERED && !MUTANT(MARK_IGNORED);
@@ -57,7 +72,7 @@ static void ledger_adopt(struct core *core, struct delivery *delivery, const str
     uint8_t last = input->as.ledger.last;
     delivery->attempts = found ? input->as.ledger.attempts : 0;
     delivery->starts = found ? input->as.ledger.starts : 0;
-    delivery->revision = found ? input->as.ledger.revision : 0;
+    ledger_seen(core, delivery, found ? input->as.ledger.revision : 0);
     delivery->known_nonce = found ? input->as.ledger.nonce : 0;
     delivery->causes = found ? input->as.ledger.causes : (struct causes){ { 0 } };
     delivery->end = END_NONE; /* What could not be marked is decided anew. */
@@ -121,16 +136,16 @@ static void ledger_rechecked(struct core *core, uint32_t index, const struct inp
     struct delivery *delivery = delivery_at(core, index);
     bool found = input->outcome == OUTCOME_DONE;
     if (found && input->as.ledger.nonce == delivery->nonce && MUTANT(CHARGES_TWICE)) {
-        delivery->revision = input->as.ledger.revision;
+        ledger_seen(core, delivery, input->as.ledger.revision);
         delivery->attempts = input->as.ledger.attempts;
         delivery->nonce++;
         delivery_go(core, index, DELIVERY_CHARGING);
     } else if (found && input->as.ledger.nonce == delivery->nonce) {
-        delivery->revision = input->as.ledger.revision;
+        ledger_seen(core, delivery, input->as.ledger.revision);
         delivery->marked = ledger_marked(core, input);
         delivery_charged(core, index);
     } else if (!found || ledger_as_known(core, delivery, input)) {
-        delivery->revision = found ? delivery->revision : 0;
+        ledger_seen(core, delivery, found ? delivery->revision : 0);
         delivery_go(core, index, DELIVERY_CHARGING);
     } else {
         /* Another holder of this message wrote after we read: the attempt is theirs to charge. */
@@ -143,10 +158,10 @@ static void ledger_written(struct core *core, uint32_t index, const struct input
 {
     struct delivery *delivery = delivery_at(core, index);
     if (input->outcome == OUTCOME_DONE && delivery->row.state == DELIVERY_MARKING) {
-        delivery->revision = input->as.ledger.revision;
+        ledger_seen(core, delivery, input->as.ledger.revision);
         delivery_go(core, index, DELIVERY_STORING);
     } else if (input->outcome == OUTCOME_DONE) {
-        delivery->revision = input->as.ledger.revision;
+        ledger_seen(core, delivery, input->as.ledger.revision);
         delivery->known_nonce = delivery->nonce;
         delivery->starts++;
         delivery->needs_claim = false;
@@ -193,7 +208,7 @@ void delivery_ledger(struct core *core, uint32_t index, const struct input *inpu
         break;
     case DELIVERY_CHARGING:
         if (input->outcome == OUTCOME_DONE) {
-            delivery->revision = input->as.ledger.revision;
+            ledger_seen(core, delivery, input->as.ledger.revision);
             delivery_charged(core, index);
         } else {
             delivery_go(core, index, DELIVERY_RECHECKING);

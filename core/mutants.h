@@ -102,7 +102,8 @@
     X(115, PLACES_KEPT, "lets a function that is always busy have all places for processes")                           \
     X(116, WALKS_LATE, "walks the queue ever more rarely, whatever time what it left alone still has")                 \
     X(117, REVISIONS_BELIEVED, "takes the ledger for as it was by its revision, which was given out again")            \
-    X(118, KILLED_ARE_LATE, "charges for a timeout what was in a process that it had killed for another")
+    X(118, KILLED_ARE_LATE, "charges for a timeout what was in a process that it had killed for another")              \
+    X(119, WRITES_UNSEEN, "writes over a record of the ledger by the revision that it had on an earlier connection")
 
 enum mutant {
     MUTANT_NONE,

@@ -59,6 +59,9 @@ void delivery_issue(struct core *core, uint32_t index)
     delivery->deadline_ns = CORE_NEVER; /* The next link asks again. */
     if (core->link_up) {
         delivery->deadline_ns = core->now_ns + core->settings.publish_timeout_ns;
+        if (ledger_unseen(core, delivery)) {
+            delivery_read_first(core, index);
+        }
         switch (delivery->row.state) {
         case DELIVERY_CHECKING:
         case DELIVERY_FETCHING:

@@ -59,7 +59,8 @@ struct delivery {
     struct causes causes;
     uint16_t stream;
     uint32_t function, worker, bucket_next, epoch, operation_epoch, attempts, starts;
-    struct node node; /* in its function's queue or in its worker's list of running ones */
+    uint32_t revision_epoch; /* the connection on which `revision` was seen */
+    struct node node;        /* in its function's queue or in its worker's list of running ones */
     struct blob message, result;
     struct key request;
     uint64_t digest, sequence, operation, nonce, extend_ns, deadline_ns, expires_ns, after_ns, started_ns;

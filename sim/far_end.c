@@ -286,8 +286,9 @@ static void arrived_ledger_put(struct world *world, const struct event *event)
 {
     const struct effect *effect = &event->effect;
     uint32_t request = event->content.request;
-    uint32_t before = world->jet.ledger[request].attempts, ended = world->jet.ledger[request].end;
+    const struct ledger over = world->jet.ledger[request];
     struct ledger entry = { .nonce = effect->amount, .attempts = effect->count, .starts = effect->starts };
+    entry.seen_by = 1u << event->node;
     entry.causes = effect->causes;
     entry.last = effect->cause;
     entry.end = effect->end;
@@ -300,22 +301,15 @@ static void arrived_ledger_put(struct world *world, const struct event *event)
         ledger_refused(world, event, refused);
         return;
     }
-    if (entry.end != ended && ended != END_NONE) {
-        world_wrong(world, "S1", "the ledger of R%u said that it has ended, and does no more", request);
-    }
-    if (entry.attempts < before) {
-        world_wrong(world, "S4", "the ledger of R%u goes back from %u to %u attempts", request, before, entry.attempts);
-    }
-    if (entry.attempts > before + 1 && !world->jet.forgotten[request]) {
-        world_wrong(world, "S4", "the ledger of R%u jumps from %u to %u attempts", request, before, entry.attempts);
-    }
+    judge_ledger_put(world, event, &over, &entry);
     ledger_answer(world, event, &entry);
 }
 
 static void arrived_ledger_get(struct world *world, const struct event *event)
 {
-    const struct ledger *entry = &world->jet.ledger[event->content.request];
+    struct ledger *entry = &world->jet.ledger[event->content.request];
     judge_suspect_read(world, event, entry);
+    entry->seen_by |= 1u << event->node;
     if (entry->revision == 0) {
         ledger_refused(world, event, 0);
     } else {

@@ -105,6 +105,7 @@ static void ledger_write(struct fork *fork, const struct portrait_delivery *deli
     entry->stored_ns = world->now;
     entry->revision = delivery->revision;
     entry->nonce = delivery->known_nonce;
+    entry->seen_by = 1u << 0;
     if (delivery->state == DELIVERY_STORING && delivery->end == END_DEAD_LETTERED) {
         mark(world, request, (enum reason)delivery->reason);
     }

@@ -112,6 +112,7 @@ struct stored {
 struct ledger {
     uint64_t revision, nonce, stored_ns;
     uint32_t attempts, starts;
+    uint32_t seen_by; /* a bit for each node that wrote or read it */
     struct causes causes;
     uint8_t last, end, reason;
 };

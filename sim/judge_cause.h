@@ -16,6 +16,9 @@ void judge_cause_delay(struct world *world, const struct slot *slot, const struc
 void judge_suspect_read(struct world *world, const struct event *event, const struct ledger *entry);
 void judge_suspect_runs(struct world *world, uint32_t index, const struct slot *message);
 bool judge_suspect_waits(const struct world *world, uint32_t index, const struct slot *message);
+/* The broker takes `entry` from event->node in place of `over` (judge_ledger.c): S1, S4. */
+void judge_ledger_put(struct world *world, const struct event *event, const struct ledger *over,
+                      const struct ledger *entry);
 void judge_quarantine(struct world *world, uint32_t index, const struct effect *effect);
 void judge_quarantined_run(struct world *world, uint32_t index, const struct worker *worker);
 

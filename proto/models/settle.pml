@@ -281,7 +281,7 @@ proctype instance(byte me) {
             :: end == DEAD_LETTERED && !over -> GO(CHARGING, MARKING)
             :: else
             fi
-        :: !ok || !mine -> GO(CHARGING, RECHECKING)
+        :: !ok || !mine -> GO(CHARGING, RECHECKING) /* as if lost: what it goes by is of an earlier connection */
         fi }
     :: atomic { state == RECHECKING ->
         ASK(skip, ok);

@@ -90,6 +90,10 @@ static const struct row good[] = {
       "30 c1 fail call n=1 end=cancelled\n800 driver info readback what=result id=r end=cancelled\n" END },
     { "a cancel that came too late", CLEAN,
       SETTINGS ASKED RAN ANSWERED "50 c2 invoke cancel n=1 id=r\n55 c2 fail cancel n=1 reason=ALREADY_ENDED\n" END },
+    { "no such request, for a stranger had removed it, and asked for again", CLEAN,
+      SETTINGS UP
+      "5 c1 invoke submit n=1 id=r fn=f in=aa\n6 c1 ok submit n=1\n"
+      "7 c2 invoke cancel n=1 id=r\n8 c2 fail cancel n=1 reason=REQUEST_NOT_FOUND\n" ASKED RAN ANSWERED STORED END },
     { "a drain that waits for what runs", CLEAN,
       SETTINGS UP ASKED "15 n1 info drain grace_ns=100\n" RAN ANSWERED
                         "45 n1 ok drain\n46 n1 info life state=down\n" END },
@@ -182,6 +186,15 @@ static const struct row bad[] = {
     { "no such request, and it runs", CHECK_S22,
       SETTINGS UP "10 c1 invoke submit n=1 id=r fn=f in=aa\n11 c1 ok submit n=1\n"
                   "15 c2 invoke cancel n=1 id=r\n16 c2 fail cancel n=1 reason=REQUEST_NOT_FOUND\n" RAN STORED END },
+    { "no such request, and it runs before it is asked for again", CHECK_S22,
+      SETTINGS UP "5 c1 invoke submit n=1 id=r fn=f in=aa\n6 c1 ok submit n=1\n"
+                  "7 c2 invoke cancel n=1 id=r\n8 c2 fail cancel n=1 reason=REQUEST_NOT_FOUND\n" RAN
+                  "35 c1 invoke submit n=2 id=r fn=f in=aa\n36 c1 ok submit n=2\n" STORED END },
+    { "no such request, and it runs for who asked first", CHECK_S22,
+      SETTINGS UP "5 c1 invoke call n=1 id=r fn=f in=aa\n6 n1/w1 invoke exec n=9 id=r fn=f in=aa\n"
+                  "7 n1/w1 fail exec n=9\n8 c2 invoke cancel n=1 id=r\n"
+                  "9 c2 fail cancel n=1 reason=REQUEST_NOT_FOUND\n" RAN
+                  "40 c1 ok call n=1 end=succeeded dig=bb att=2\n" END },
     { "no result, and one was seen", CHECK_S22,
       SETTINGS UP ASKED RAN ANSWERED
       "50 c2 invoke result n=1 id=r\n55 c2 fail result n=1 reason=RESULT_NOT_FOUND\n" END },

@@ -76,8 +76,8 @@ static void leaves_the_charge_to_the_holder_who_won(void **state)
     assert_int_equal(puppet_count(puppet, EFFECT_LEDGER_PUT), 0);
 }
 
-/* The second attempt updates the record that the first one made: claimed as revision 12, and its charge was refused. */
-static struct effect refused_charge_over_12(struct fixture *fixture)
+/* The second attempt updates the record that the first one made: it runs, claimed as revision 12. */
+static struct effect claimed_as_12(struct fixture *fixture)
 {
     struct puppet *puppet = fixture->puppet;
     puppet_ledger(puppet, fail_once(fixture).operation, OUTCOME_DONE, 11, 0, 0, 0);
@@ -89,6 +89,14 @@ static struct effect refused_charge_over_12(struct fixture *fixture)
     puppet_ledger(puppet, claim.operation, OUTCOME_DONE, 12, 0, 0, 0);
     fixture->stream = puppet_one(puppet, EFFECT_EXECUTE)->stream;
     assert_int_equal(puppet_one(puppet, EFFECT_EXECUTE)->count, 2);
+    return claim;
+}
+
+/* The same, and its charge was refused. */
+static struct effect refused_charge_over_12(struct fixture *fixture)
+{
+    struct puppet *puppet = fixture->puppet;
+    struct effect claim = claimed_as_12(fixture);
     struct effect put = fail_once(fixture);
     assert_int_equal(put.reference, 12);
     assert_int_equal(put.count, 2);
@@ -117,6 +125,64 @@ static void a_revision_that_was_given_out_again_is_not_its_own(void **state)
     assert_int_equal(puppet_count(puppet, EFFECT_HAND_BACK), 1);
 }
 
+/* It fails on another connection than that on which it was claimed: whether revision 12 is still its own must be read
+ * first, for the broker compares numbers alone. Returns the claim. */
+static struct effect fails_on_another_connection(struct fixture *fixture)
+{
+    struct puppet *puppet = fixture->puppet;
+    struct effect claim = claimed_as_12(fixture);
+    puppet_link_down(puppet);
+    puppet_link_up(puppet);
+    puppet_error(puppet, fixture->worker, fixture->stream, ERROR_RETRY, 0);
+    expect_state(fixture, DELIVERY_RECHECKING);
+    assert_int_equal(puppet_count(puppet, EFFECT_LEDGER_PUT), 0);
+    return claim;
+}
+
+static void reads_what_it_saw_on_an_earlier_connection(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = fixture->puppet;
+    struct effect claim = fails_on_another_connection(fixture), look = *puppet_one(puppet, EFFECT_LEDGER_GET);
+    puppet_ledger(puppet, look.operation, OUTCOME_DONE, 12, claim.amount, 1, 1);
+    struct effect put = *puppet_one(puppet, EFFECT_LEDGER_PUT);
+    assert_int_equal(put.reference, 12);
+    assert_int_equal(put.count, 2);
+    puppet_ledger(puppet, put.operation, OUTCOME_DONE, 13, 0, 0, 0);
+    expect_end(puppet_one(puppet, EFFECT_PUBLISH_RESULT), END_DEAD_LETTERED, REASON_FUNCTION_ERROR, 2);
+}
+
+static void writes_over_no_record_of_another(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = fixture->puppet;
+    struct effect claim = fails_on_another_connection(fixture), look = *puppet_one(puppet, EFFECT_LEDGER_GET);
+    puppet_ledger(puppet, look.operation, OUTCOME_DONE, 12, claim.amount + 1, 2, 1);
+    assert_int_equal(puppet_count(puppet, EFFECT_LEDGER_PUT), 0);
+    expect_state(fixture, DELIVERY_FREE);
+}
+
+/* What the lost power took: the record is made anew, with what the holder knows. */
+static void makes_a_lost_record_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = fixture->puppet;
+    fails_on_another_connection(fixture);
+    puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_GET)->operation, OUTCOME_REFUSED, 0, 0, 0, 0);
+    struct effect put = *puppet_one(puppet, EFFECT_LEDGER_PUT);
+    assert_int_equal(put.reference, 0);
+    assert_int_equal(put.count, 2);
+}
+
+/* Nothing was there to be seen: to create needs no look, it fails if there is a record. */
+static void creates_without_a_look(void **state)
+{
+    struct fixture *fixture = *state;
+    puppet_link_down(fixture->puppet);
+    puppet_link_up(fixture->puppet);
+    assert_int_equal(fail_once(fixture).reference, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +193,10 @@ int main(void)
         SETTLE_TEST(leaves_the_charge_to_the_holder_who_won),
         SETTLE_TEST(updates_the_revision_that_it_read),
         SETTLE_TEST(a_revision_that_was_given_out_again_is_not_its_own),
+        SETTLE_TEST(reads_what_it_saw_on_an_earlier_connection),
+        SETTLE_TEST(writes_over_no_record_of_another),
+        SETTLE_TEST(makes_a_lost_record_anew),
+        SETTLE_TEST(creates_without_a_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
