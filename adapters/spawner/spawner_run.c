@@ -13,7 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 100 }; /* whether it is to be given up */
+enum {
+    LOOK_MS = 100, /* whether it is to be given up */
+    IDLE_MS = 60000,
+};
 
 struct run {
     int lane;
@@ -145,13 +148,9 @@ static int run_read_answer(struct run *run)
 
 static int run_poll_ms(const struct run *run)
 {
-    int most = run->leaving != NULL ? LOOK_MS : 60000;
-    if (run->deadline_ms == UINT64_MAX || run->result.timed_out) {
-        return run->leaving != NULL ? LOOK_MS : -1;
-    }
-    uint64_t now = now_ms();
-    uint64_t left = run->deadline_ms > now ? run->deadline_ms - now : 0;
-    return left > (uint64_t)most ? most : (int)left;
+    uint64_t most = run->leaving != NULL ? LOOK_MS : IDLE_MS, now = now_ms();
+    uint64_t left = run->result.timed_out ? most : run->deadline_ms > now ? run->deadline_ms - now : 0;
+    return (int)(left < most ? left : most);
 }
 
 static int run_wait(struct run *run)

@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,9 +101,34 @@ static void *leave_soon(void *leaving)
     return NULL;
 }
 
+/* A pipe that all of the group hold open: it ends when the last of them has. */
+static int pipe_of_group(char *path)
+{
+    assert_non_null(mkdtemp(path));
+    strcat(path, "/group");
+    assert_int_equal(mkfifo(path, 0600), 0);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void expect_group_ended(int fd, char *path)
+{
+    struct pollfd watched = { .fd = fd, .events = POLLIN };
+    assert_int_equal(poll(&watched, 1, 20000), 1);
+    char byte;
+    assert_int_equal(read(fd, &byte, 1), 0);
+    close(fd);
+    assert_int_equal(unlink(path), 0);
+    *strrchr(path, '/') = 0;
+    assert_int_equal(rmdir(path), 0);
+}
+
 static void test_run_given_up(void **state)
 {
-    const char *argv[] = { "/bin/sh", "-c", "sleep 60 & sleep 60", NULL };
+    char path[64] = "/tmp/stead-spawner-XXXXXX";
+    int group = pipe_of_group(path);
+    const char *argv[] = { "/bin/sh", "-c", "exec 9>\"$0\"; sleep 60 & sleep 60", path, NULL };
     struct spawner_program program = { .argv = argv };
     atomic_bool leaving = false;
     struct spawner_run_options options = { 60000, 100, &leaving };
@@ -112,6 +139,7 @@ static void test_run_given_up(void **state)
     assert_int_equal(spawner_run(spawner, &program, &options, &result), -ECANCELED);
     assert_true(loop_now_ns() - started_ns >= 300000000u && loop_now_ns() - started_ns < 20000000000u);
     assert_int_equal(pthread_join(thread, NULL), 0);
+    expect_group_ended(group, path);
     leaving = false; /* what was given up is not taken for what comes next */
     free(run_shell("exit 7", (struct spawner_run_options){ 5000, 1000, &leaving }, &result));
     assert_int_equal(result.exit.status, 7);
