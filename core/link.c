@@ -152,11 +152,20 @@ bool link_sweeping(const struct core *core)
            (core->sweep_calls != NOWHERE || core->sweep_deliveries != NOWHERE || core->sweep_functions != NOWHERE);
 }
 
+/* It was refused, and that is not stored for certain: by now its function may be there, deployed again, or back since
+ * the broker lost its power. The message comes again. */
+static bool refused_before(const struct delivery *delivery)
+{
+    bool stored = delivery->row.state != DELIVERY_CHECKING && delivery->row.state != DELIVERY_READING &&
+                  delivery->row.state != DELIVERY_STORING;
+    return delivery->refusal != REASON_NONE && !stored;
+}
+
 /* A delivery that waits for the broker asks again; an outcome that was lost with the link is unknown. */
 static void sweep_delivery(struct core *core, uint32_t index)
 {
     struct delivery *delivery = delivery_at(core, index);
-    if (delivery->row.state != DELIVERY_FREE && delivery->walked) {
+    if (delivery->row.state != DELIVERY_FREE && (delivery->walked || refused_before(delivery))) {
         delivery_free(core, index);
         return;
     }

@@ -163,7 +163,7 @@ void history_exited(struct world *world, uint32_t index, const struct worker *wo
     char proc[40];
     if (history_asked(world)) {
         history_line(world, worker_text(proc, index, worker), "info", "life", ",\"state\":\"%s\"",
-                     worker->state == PROCESS_STARTING ? "not-started" : "exited");
+                     worker->state == PROCESS_STARTING || worker->overdue ? "not-started" : "exited");
     }
 }
 

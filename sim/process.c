@@ -203,6 +203,7 @@ void process_kill(struct world *world, uint32_t index, const struct effect *effe
 {
     struct worker *worker = process_find(world, index, effect->about);
     if (worker != NULL) {
+        worker->overdue = worker->overdue || worker->state == PROCESS_STARTING;
         for (uint32_t at = 0; at < STREAMS_MAX; at++) {
             worker->running[at].let_go = true;
         }

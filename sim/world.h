@@ -77,9 +77,9 @@ struct worker {
     struct handle handle, row;         /* row: of the core's function */
     uint32_t function, version, stamp; /* stamp: events of an earlier process in the same row are void */
     uint16_t concurrency, busy;
-    uint8_t state; /* enum process_state */
-    bool stopping;
-    bool ahead; /* runs one call at a time and lets others wait behind it */
+    uint8_t state;          /* enum process_state */
+    bool stopping, overdue; /* overdue: killed before its core heard that it is ready */
+    bool ahead;             /* runs one call at a time and lets others wait behind it */
     struct running running[STREAMS_MAX];
 };
 

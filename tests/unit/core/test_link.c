@@ -185,6 +185,33 @@ static void acks_nothing_by_the_token_of_a_passed_connection(void **state)
     assert_int_equal(core_blobs_held(puppet->core), 0);
 }
 
+/* Refused for want of what may be there by now: after a reconnect it is not ended so, wherever it was on its way. */
+static void forgets_what_it_refused_before(void **state)
+{
+    struct fixture *fixture = *state;
+    struct puppet *puppet = fixture->puppet;
+    for (uint32_t answered = 0; answered <= 2; answered++) {
+        struct input input = { .kind = INPUT_DELIVERY, .about = fixture->function, .blob = puppet_blob(puppet) };
+        input.as.delivery.request = puppet_request(100 + answered);
+        input.as.delivery.sequence = 1100 + answered;
+        input.as.delivery.delivered = 2;
+        input.as.delivery.alias = 1; /* there is none */
+        puppet_fact(puppet, input);
+        if (answered >= 1) {
+            puppet_fetched(puppet, puppet_one(puppet, EFFECT_FETCH_RESULT)->operation, OUTCOME_REFUSED, END_NONE, 0);
+        }
+        if (answered >= 2) {
+            puppet_ledger(puppet, puppet_one(puppet, EFFECT_LEDGER_GET)->operation, OUTCOME_REFUSED, 0, 0, 0, 0);
+            assert_int_equal(puppet_one(puppet, EFFECT_PUBLISH_RESULT)->code, REASON_ALIAS_NOT_FOUND);
+        }
+        puppet_link_down(puppet);
+        puppet_link_up(puppet);
+        puppet_wait(puppet, SECOND);
+        assert_int_equal(puppet_count(puppet, EFFECT_PUBLISH_RESULT), 0);
+        assert_int_equal(puppet_delivery(puppet, 100 + answered), DELIVERY_FREE);
+    }
+}
+
 static void extends_by_the_new_token_what_comes_again_after_a_reconnect(void **state)
 {
     struct fixture *fixture = *state;
@@ -299,6 +326,7 @@ int main(void)
         LINK_TEST(keeps_what_it_has_while_there_is_no_broker),
         LINK_TEST(forgets_what_it_can_not_hand_back),
         LINK_TEST(acks_nothing_by_the_token_of_a_passed_connection),
+        LINK_TEST(forgets_what_it_refused_before),
         LINK_TEST(extends_by_the_new_token_what_comes_again_after_a_reconnect),
         LINK_TEST(forgets_the_credit_of_a_lost_link),
         LINK_TEST(ignores_the_end_of_another_link),

@@ -13,7 +13,8 @@
 
 enum { STEPS_PER_SEED = 10000, SEEDS = 300 };
 
-static uint64_t edges[TABLE_COUNT][DRIVE_STATES][DRIVE_STATES];
+static uint64_t edges[TABLE_COUNT][DRIVE_STATES][DRIVE_STATES]; /* between two steps */
+static struct edges taken;                                      /* as the cores count them, within a step, too */
 
 static void survives_random_steps(void **state)
 {
@@ -25,22 +26,27 @@ static void survives_random_steps(void **state)
             drive_step(&drive);
         }
         drive_heal(&drive);
+        for (uint32_t at = 0; at < MACHINE_COUNT * MACHINE_STATES_MAX; at++) {
+            taken.next[at / MACHINE_STATES_MAX][at % MACHINE_STATES_MAX] |=
+                core_edges(drive.puppet->core)->next[at / MACHINE_STATES_MAX][at % MACHINE_STATES_MAX];
+        }
         drive_free(&drive);
     }
 }
 
 struct tested {
     enum table table;
+    enum machine machine;
     const char *(*name)(uint32_t state);
     uint32_t edges[DRIVE_STATES], states;
 };
 
 #define X(name, next) (next),
 static const struct tested machines[] = {
-    { TABLE_CALL, call_state_name, { CALL_STATES(X) }, CALL_COUNT },
-    { TABLE_DELIVERY, delivery_state_name, { DELIVERY_STATES(X) }, DELIVERY_COUNT },
-    { TABLE_FUNCTION, function_state_name, { FUNCTION_STATES(X) }, FUNCTION_COUNT },
-    { TABLE_WORKER, worker_state_name, { WORKER_STATES(X) }, WORKER_COUNT },
+    { TABLE_CALL, MACHINE_CALL, call_state_name, { CALL_STATES(X) }, CALL_COUNT },
+    { TABLE_DELIVERY, MACHINE_DELIVERY, delivery_state_name, { DELIVERY_STATES(X) }, DELIVERY_COUNT },
+    { TABLE_FUNCTION, MACHINE_FUNCTION, function_state_name, { FUNCTION_STATES(X) }, FUNCTION_COUNT },
+    { TABLE_WORKER, MACHINE_WORKER, worker_state_name, { WORKER_STATES(X) }, WORKER_COUNT },
 };
 #undef X
 
@@ -66,7 +72,7 @@ static void took_every_legal_edge_and_no_other_way(void **state)
                 bool legal = machine->edges[from] & 1u << to;
                 bool seen = edges[machine->table][from][to] > 0;
                 assert_true(!seen || leads_to(machine, from, to));
-                if (legal && !seen && from != to) {
+                if (legal && !seen && (taken.next[machine->machine][from] & 1u << to) == 0 && from != to) {
                     print_message("never seen: %s -> %s\n", machine->name(from), machine->name(to));
                     missing++;
                 }
