@@ -54,9 +54,7 @@ static void ledger_seen(struct core *core, struct delivery *delivery, uint64_t r
 
 bool ledger_unseen(const struct core *core, const struct delivery *delivery)
 {
-    bool writes = delivery->row.state == DELIVERY_CLAIMING || delivery->row.state == DELIVERY_CHARGING ||
-                  delivery->row.state == DELIVERY_MARKING;
-    return writes && delivery->revision != 0 && delivery->revision_epoch != core->epoch && !MUTANT(WRITES_UNSEEN);
+    return delivery->revision != 0 && delivery->revision_epoch != core->epoch && !MUTANT(WRITES_UNSEEN);
 }
 
 static bool ledger_marked(struct core *core, const struct input *input)

@@ -59,7 +59,7 @@ uint64_t delivery_budget_ns(const struct core *core, uint64_t asked_ns);
 void delivery_expired(struct core *core, uint32_t index, uint32_t owner);
 void delivery_become(struct core *core, uint32_t index, enum delivery_state next);
 void delivery_issue(struct core *core, uint32_t index);      /* sends the request that the present state waits for */
-void delivery_read_first(struct core *core, uint32_t index); /* instead of what it is to write to the ledger */
+void delivery_read_first(struct core *core, uint32_t index); /* if it is to write to the ledger */
 void delivery_ask_again(struct core *core, uint32_t index);  /* the same, where the answer to the last one stayed out */
 /* Emits an effect about its message as the operation that it waits for from now on. */
 struct effect *delivery_ask(struct core *core, uint32_t index, enum effect_kind kind);
@@ -92,7 +92,7 @@ void delivery_charged(struct core *core, uint32_t index); /* the ledger has it: 
 
 /* ledger.c: what outlives instances */
 void delivery_ledger(struct core *core, uint32_t index, const struct input *input);
-/* It is to write, and the record that this would go over was seen on an earlier connection. */
+/* What is known of its record was seen on an earlier connection: nothing is written over that before it is read. */
 bool ledger_unseen(const struct core *core, const struct delivery *delivery);
 void ledger_put(struct core *core, uint32_t index); /* the charge, the start or the end that its state is about */
 void causes_count(struct causes *causes, enum cause cause);
