@@ -370,6 +370,7 @@ void function_came_up(struct core *core, uint32_t index)
 void function_link_down(struct core *core, uint32_t index)
 {
     consumer_link_down(function_at(core, index));
+    sweep_unmark(core, index);
     function_outstanding(core, index, 0);
 }
 

@@ -103,7 +103,8 @@
     X(116, WALKS_LATE, "walks the queue ever more rarely, whatever time what it left alone still has")                 \
     X(117, REVISIONS_BELIEVED, "takes the ledger for as it was by its revision, which was given out again")            \
     X(118, KILLED_ARE_LATE, "charges for a timeout what was in a process that it had killed for another")              \
-    X(119, WRITES_UNSEEN, "writes over a record of the ledger by the revision that it had on an earlier connection")
+    X(119, WRITES_UNSEEN, "writes over a record of the ledger by the revision that it had on an earlier connection")   \
+    X(120, MARKS_KEPT, "ends for want of a function what it knew to be nobody's on an earlier connection")
 
 enum mutant {
     MUTANT_NONE,

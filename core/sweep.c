@@ -276,6 +276,15 @@ void sweep_mark(struct core *core, uint32_t index, uint64_t last)
     }
 }
 
+/* On the next connection the records may tell of it, and a lost power gives the numbers of its messages out again. */
+void sweep_unmark(struct core *core, uint32_t index)
+{
+    struct function *function = function_at(core, index);
+    if (!MUTANT(MARKS_KEPT)) { /* S25 */
+        function->mark = function->ripe = function->mark_ns = 0;
+    }
+}
+
 /* A stray may have been deployed since this instance looked: only what has waited for a while is nobody's. */
 enum reason sweep_verdict(struct core *core, uint32_t index, uint64_t sequence)
 {
