@@ -213,7 +213,7 @@ bool sweep_wants(const struct core *core, const struct function *function);
 /* Begins, goes on with or ends a visit; returns when it is to be called next. */
 uint64_t sweep_visit(struct core *core, uint32_t index);
 void sweep_mark(struct core *core, uint32_t index, uint64_t last); /* the last sequence of the stream as it is now */
-void sweep_unmark(struct core *core, uint32_t index); /* with its connection */
+void sweep_unmark(struct core *core, uint32_t index);              /* with its connection */
 /* Why a message that a visit brought is ended, or REASON_NONE. */
 enum reason sweep_verdict(struct core *core, uint32_t index, uint64_t sequence);
 
