@@ -5,6 +5,8 @@
 #include "core/banned.h"
 #include "core/machine.h"
 
+enum { OVERSLEPT_NS = 100000000, HEED_NS = 100000000, HEEDS_MAX = 8 };
+
 /* A completion goes to the row that its operation names; a stranger's changes nothing. */
 static void step_completion(struct core *core, const struct input *input, struct blob *blob)
 {
@@ -241,6 +243,23 @@ static void step_dirty(struct core *core)
     }
 }
 
+/* It was not stepped when it had asked for it: the process was stopped, or the machine slept or was overloaded. What
+ * others did meanwhile in good time (a result, a READY) waits to be heard, one input after the other: timers run a
+ * moment later. If that comes too late each time, it is not a sleep. */
+static void heed(struct core *core, uint64_t before_ns)
+{
+    uint64_t timer_ns = timers_next(core), due_ns = timer_ns < core->heed_ns ? core->heed_ns : timer_ns;
+    bool late = due_ns < core->now_ns && core->now_ns - due_ns > OVERSLEPT_NS;
+    bool overslept = late && core->now_ns - before_ns > OVERSLEPT_NS && !MUTANT(HEEDS_NOTHING);
+    if (overslept && core->heeds < HEEDS_MAX) {
+        core->heeds++;
+        core->heed_ns = core->now_ns + HEED_NS;
+    } else if (core->now_ns >= core->heed_ns) {
+        core->heeds = 0;
+        core->heed_ns = 0;
+    }
+}
+
 static bool heard_from_broker(const struct core *core, const struct input *input)
 {
     bool broker = input->kind == INPUT_HEARD || input->kind == INPUT_DELIVERY || input->kind == INPUT_PULL_ENDED ||
@@ -255,7 +274,9 @@ void core_step(struct core *core, const struct input *input, struct effects *eff
     ASSERT(input->kind < INPUT_COUNT);
     effects->count = 0;
     core->out = effects;
+    uint64_t before_ns = core->now_ns;
     core->now_ns = input->now_ns > core->now_ns ? input->now_ns : core->now_ns;
+    heed(core, before_ns);
 #ifdef STEAD_MUTANTS
     core->wall_ns = input->wall_ns;
 #endif
@@ -267,7 +288,9 @@ void core_step(struct core *core, const struct input *input, struct effects *eff
         core->unanswered = false;
     }
     step_input(core, input);
-    step_timers(core);
+    if (core->heed_ns == 0) {
+        step_timers(core);
+    }
     if (link_sweeping(core)) {
         link_sweep(core);
     }
@@ -283,7 +306,8 @@ uint64_t core_next_deadline(const struct core *core)
     if (core->dirty_first != NOWHERE || link_sweeping(core)) {
         return core->now_ns;
     }
-    return timers_next(core);
+    uint64_t due_ns = timers_next(core);
+    return due_ns < core->heed_ns ? core->heed_ns : due_ns;
 }
 
 uint32_t core_blobs_held(const struct core *core)

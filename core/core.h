@@ -22,7 +22,7 @@
 
 /* Counts up whenever the same inputs may lead to other effects or another state, or a state is laid out otherwise: what
  * was recorded by another one is not replayed. */
-enum { CORE_BEHAVIOUR = 20 };
+enum { CORE_BEHAVIOUR = 21 };
 
 struct core;
 

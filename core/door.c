@@ -1,5 +1,6 @@
 /* Who is let in. What can never run is refused before it costs anything, with the reason that helps most: what the
- * caller asked for comes before what stands in the way just now. */
+ * caller asked for comes before what stands in the way just now. But without a connection nobody knows what is there:
+ * who asked for what was deployed meanwhile must not be told that it isn't. */
 #include "core/banned.h"
 #include "core/machine.h"
 
@@ -50,12 +51,13 @@ enum reason call_obstacle(struct core *core, const struct input *input, uint32_t
     if (core->draining) {
         return REASON_SHUTTING_DOWN;
     }
+    bool apart = !core->link_up && input->as.call.kind != CALL_KIND_AWAIT;
+    if (apart && !(MUTANT(DOOR_KNOWS_ALL) && function == NOWHERE)) { /* S25 */
+        return REASON_NATS_UNAVAILABLE;
+    }
     enum reason obstacle = call_publishes(input->as.call.kind) ? function_obstacle(core, input, function) : REASON_NONE;
     if (obstacle != REASON_NONE) {
         return obstacle;
-    }
-    if (!core->link_up && input->as.call.kind != CALL_KIND_AWAIT) {
-        return REASON_NATS_UNAVAILABLE;
     }
     if (call_publishes(input->as.call.kind) && core->full_until_ns > core->now_ns) {
         return REASON_QUEUE_FULL;

@@ -266,6 +266,8 @@ uint64_t core_hash(const struct core *read_only)
         core->sweep_deliveries,
         core->sweep_functions,
         core->instance_ns,
+        core->heed_ns,
+        core->heeds,
         core->connect_failures,
         core->connects,
         core->up_ns,

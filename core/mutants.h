@@ -91,7 +91,9 @@
     X(105, ANY_REPLICA, "S22", "the adapter reads results from any replica")                                           \
     X(111, LEASE_KEPT, "L9", "the adapter lets an instance that is stopped or cut off keep the lease")                 \
     X(113, QUEUE_DROPS_EARLY, "S1", "the adapter lets the broker drop requests that may still wait")                   \
-    X(110, EXTENDS_BY_ACK, "S1", "the adapter acks what it is to extend, and the result comes later")
+    X(110, EXTENDS_BY_ACK, "S1", "the adapter acks what it is to extend, and the result comes later")                  \
+    X(121, HEEDS_NOTHING, "S4", "after a sleep, takes for over what ended in time and waits to be heard")              \
+    X(122, DOOR_KNOWS_ALL, "S25", "says that there is no such function while it has no connection")
 
 /* Others break what is promised only as a rule, or in rare constellations: no invariant of a fleet names them, and a
  * scenario of tests/sim/scenarios does. X(number, NAME, what it does) */

@@ -228,6 +228,8 @@ struct core {
     uint64_t seed, size, now_ns, steps, timer_order;
     int64_t clock_ns_min, clock_ns_max;
     uint64_t heard_ns, drain_until_ns, full_until_ns, instance_ns;
+    uint64_t heed_ns; /* it slept: timers run then, after what waited was heard; 0: it didn't */
+    uint32_t heeds;   /* how often it did since they ran */
     struct pool calls, deliveries, functions, workers;
     struct index calls_by_request, deliveries_by_request, functions_by_name;
     uint64_t timers_at, heap_at;

@@ -46,6 +46,13 @@ void fault_change_setting(struct world *world, uint32_t index, uint64_t random)
     node_step(world, index, &input, NULL);
 }
 
+/* Stopped again it sleeps no shorter: what waits for it was put off until then. */
+static void fault_pause(struct world *world, struct node *node, uint64_t random)
+{
+    uint64_t until_ns = world->now + draw_below(random, 8 * SECOND);
+    node->paused_until_ns = until_ns > node->paused_until_ns ? until_ns : node->paused_until_ns;
+}
+
 void fault_drain(struct world *world, uint32_t index, uint64_t random)
 {
     struct node *node = &world->nodes[index];
@@ -106,7 +113,7 @@ static void strike_node(struct world *world, enum sim_fault fault, uint32_t inde
         fault_crash(world, index, random);
         return;
     case FAULT_NODE_PAUSE:
-        node->paused_until_ns = world->now + draw_below(random, 8 * SECOND);
+        fault_pause(world, node, random);
         return;
     case FAULT_NODE_DRAIN:
         fault_drain(world, index, random);

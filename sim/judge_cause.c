@@ -88,6 +88,14 @@ void judge_cause_input(struct world *world, uint32_t index, const struct input *
     }
 }
 
+/* It ended, but its instance slept until now, well past its time, and did not hear what had waited. When its time began
+ * is the core's guess if it was sent ahead; and a heal wakes an instance before it gives it all that waited. */
+static bool ended_unheard(const struct world *world, const struct running *running, uint64_t late_ns)
+{
+    enum { HEARD_WITHIN_NS = 100 * MILLISECOND };
+    return running->ends_ns != 0 && running->ends_ns <= world->now && late_ns > HEARD_WITHIN_NS;
+}
+
 /* It is told to stop: because its time is over, if it is. */
 void judge_cause_cancel(struct world *world, uint32_t index, const struct effect *effect)
 {
@@ -95,7 +103,10 @@ void judge_cause_cancel(struct world *world, uint32_t index, const struct effect
     const struct worker *worker = &node->workers[handle_index(effect->about) % node->workers_count];
     for (uint32_t at = 0; at < STREAMS_MAX; at++) {
         const struct running *running = &worker->running[at];
-        bool over = node_clock(world, node) - running->started_ns >= world->functions[worker->function].timeout_ns;
+        uint64_t ran_ns = node_clock(world, node) - running->started_ns;
+        uint64_t timeout_ns = world->functions[worker->function].timeout_ns;
+        bool unheard = !world->healed && !worker->ahead && ended_unheard(world, running, ran_ns - timeout_ns);
+        bool over = ran_ns >= timeout_ns && !unheard;
         if (running->stream == effect->stream && over) {
             suffer(node, running, CAUSE_TIMEOUT);
         }

@@ -1,7 +1,7 @@
 /* What callers and gateways are told, against what is stored. A refusal must be true; so must "there is none" and "it
  * has ended already", for as long as the books can tell: what was so during the whole call was so when it was
  * answered. */
-#include "sim/world.h"
+#include "sim/sweeper.h"
 
 static char letter(uint32_t index)
 {
@@ -68,6 +68,7 @@ static void judge_refusal(struct world *world, uint32_t index, const struct effe
         world_wrong(world, "S1", "%c accepts R%u, which the broker did not store", letter(index), call->request);
     }
     judge_absent(world, call, effect->code);
+    sweeper_judge_refusal(world, index, call, effect->code);
     call->certainly_not_started = published && certainly_not_started(effect->code);
     if (call->certainly_not_started && call->executed) {
         world_wrong(world, "S7", "%c says %s for R%u, which ran", letter(index), reason_name(effect->code),

@@ -123,6 +123,7 @@ static void execution_start(struct world *world, uint32_t index, const struct wo
     delay /= end == NEWS_INSTANCE_DEAD ? 16 : 1; /* before those beside it are done */
     struct event *event = process_news(world, index, worker, delay, end);
     event->execution = running->execution;
+    running->ends_ns = event->at;
 }
 
 /* What was sent first runs next; executions are numbered in that order. */

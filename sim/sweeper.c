@@ -192,6 +192,20 @@ void sweeper_judge_result(struct world *world, const struct effect *effect, cons
     }
 }
 
+/* S25: who has no connection can't know. What was deployed just now may not be read yet. */
+void sweeper_judge_refusal(struct world *world, uint32_t index, const struct call *call, uint16_t reason)
+{
+    struct core_view view;
+    core_view(world->nodes[index].core, &view);
+    const struct function *function = &world->functions[call->function];
+    bool known =
+        call->function < world->choices.functions && !function->removed && !nobody_deployed(world, call->function);
+    if (reason == REASON_FUNCTION_NOT_FOUND && !view.link_up && known && function->back_ns < call->since_ns) {
+        world_violation(world, "S25", "%c, without a connection, says of f%u that it is not there", 'a' + (int)index,
+                        call->function);
+    }
+}
+
 /* S26: what is paused begins nothing. */
 void sweeper_judge_execute(struct world *world, uint32_t index, const struct content *message)
 {

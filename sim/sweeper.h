@@ -15,6 +15,7 @@ void sweeper_connected(struct world *world, uint32_t index); /* what is looked a
 void sweeper_told(struct world *world, uint32_t index, uint32_t function);
 void sweeper_judge_pull(struct world *world, uint32_t index, uint32_t function);
 void sweeper_judge_result(struct world *world, const struct effect *effect, const struct content *message);
+void sweeper_judge_refusal(struct world *world, uint32_t index, const struct call *call, uint16_t reason);
 void sweeper_judge_execute(struct world *world, uint32_t index, const struct content *message);
 bool sweeper_visits(const struct world *world, uint32_t index, uint32_t function);
 bool sweeper_excused(const struct node *node, const struct slot *slot);

@@ -70,6 +70,7 @@ struct running {
     uint32_t lost;      /* how often its request was lost with an instance, as its core read */
     uint32_t execution;
     uint64_t started_ns; /* by its node's clock */
+    uint64_t ends_ns;    /* by the world's; 0: it hangs, or waits */
     struct content message;
 };
 

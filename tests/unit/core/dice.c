@@ -345,7 +345,7 @@ struct input drive_fact(struct drive *drive)
         return policy_fact(drive, function_at(core, delivery_at(core, charged)->function)->name);
     }
     if (runs != NOWHERE && drive->seed % 2 == 1 &&
-        (drive->step / 64 % 4 == 0 ||
+        (drive->step / 64 % 3 == 0 ||
          drive_die(drive, 159, ahead != NOWHERE ? 2 : 6) == 0)) { /* some crash and crash */
         return (struct input){ .kind = INPUT_WORKER_EXITED,
                                .about = pool_handle(core, &core->workers, delivery_at(core, runs)->worker) };
