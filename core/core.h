@@ -8,7 +8,9 @@
  * compiler and at every optimisation level. Not thread-safe: one core, one thread at a time.
  *
  * Limits are explicit: a full table is an answer (QUEUE_FULL, or a message handed back), never an accident. Work that
- * would overflow the list of effects goes on at the next step; core_next_deadline() is then `now`. */
+ * would overflow the list of effects goes on at the next step; core_next_deadline() is then `now`.
+ *
+ * Who is stepped late slept: timers then wait a moment, so that what waited to be heard comes first (docs/adr/0021). */
 #ifndef STEAD_CORE_CORE_H
 #define STEAD_CORE_CORE_H
 

@@ -1,8 +1,8 @@
 /* Planted bugs, one of which a build with STEAD_MUTANTS can switch on in a run: what the simulator must find, by the
  * invariant that names it. Numbers are never reused.
  *
- * Those from 100 on are not in the core but in the simulator's stand-ins for adapters, since what they break is the
- * contract with the broker. */
+ * Those from 100 on that an invariant names are not in the core but in the simulator's stand-ins for adapters, since what
+ * they break is the contract with the broker. */
 #ifndef STEAD_CORE_MUTANTS_H
 #define STEAD_CORE_MUTANTS_H
 
@@ -82,6 +82,8 @@
     X(88, ROOM_IGNORED, "S1", "lets calls in until the broker has no room for what comes back when it is killed")      \
     X(89, END_UNMARKED, "S1", "stores the result of a dead letter before the ledger says that it has ended")           \
     X(90, MARK_IGNORED, "S1", "takes up again what has ended by its ledger, once that result is gone")                 \
+    X(91, HEEDS_NOTHING, "S4", "after a sleep, takes for over what ended in time and waits to be heard")               \
+    X(92, DOOR_KNOWS_ALL, "S25", "says that there is no such function while it has no connection")                     \
     X(51, TICKS_IDLY, "L11", "wakes two hundred times a second though nothing is due")                                 \
     X(100, ADAPTER_STORES_NOTHING, "S5", "the adapter says that a result is stored before it is")                      \
     X(101, ADAPTER_OVERWRITES, "S2", "the adapter leaves create-only out")                                             \
@@ -91,9 +93,7 @@
     X(105, ANY_REPLICA, "S22", "the adapter reads results from any replica")                                           \
     X(111, LEASE_KEPT, "L9", "the adapter lets an instance that is stopped or cut off keep the lease")                 \
     X(113, QUEUE_DROPS_EARLY, "S1", "the adapter lets the broker drop requests that may still wait")                   \
-    X(110, EXTENDS_BY_ACK, "S1", "the adapter acks what it is to extend, and the result comes later")                  \
-    X(121, HEEDS_NOTHING, "S4", "after a sleep, takes for over what ended in time and waits to be heard")              \
-    X(122, DOOR_KNOWS_ALL, "S25", "says that there is no such function while it has no connection")
+    X(110, EXTENDS_BY_ACK, "S1", "the adapter acks what it is to extend, and the result comes later")
 
 /* Others break what is promised only as a rule, or in rare constellations: no invariant of a fleet names them, and a
  * scenario of tests/sim/scenarios does. X(number, NAME, what it does) */

@@ -170,6 +170,19 @@ class Causes(WorldCase):
         self.assertEqual(result.headers["stead-attempts"], "1")
         self.assertNotIn("stead-causes", result.headers)
 
+    def test_what_ended_in_time_is_heard_after_a_sleep(self):
+        """The instance is stopped for longer than the timeout; the function was ready long before."""
+        self.deploy("ways-slept", manifest="spec: {maxRetries: 0, timeout: 2s}\n")
+        self.bus.request("function.python.ways-slept", b'{"ways": ["sleep"], "seconds": 1}', {"stead-request-id": "slept"})
+        wait_for(self.one.workers, "a process")
+        time.sleep(0.3)
+        self.one.signal(signal.SIGSTOP)
+        time.sleep(4)
+        self.one.signal(signal.SIGCONT)
+        result = self.bus.result("slept")
+        self.assertEqual((result.headers["stead-outcome"], result.headers["stead-attempts"]), ("succeeded", "1"))
+        self.assertNotIn("stead-causes", result.headers)
+
     def test_hang_is_ended_and_its_slot_comes_back(self):
         """Cancelled, then killed; the next attempt runs, and so do others, on the same single slot."""
         self.deploy("ways-hang", manifest="spec: {maxRetries: 1, timeout: 1s, maxWorkers: 1}\n")
