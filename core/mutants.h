@@ -1,8 +1,8 @@
 /* Planted bugs, one of which a build with STEAD_MUTANTS can switch on in a run: what the simulator must find, by the
  * invariant that names it. Numbers are never reused.
  *
- * Those from 100 on that an invariant names are not in the core but in the simulator's stand-ins for adapters, since what
- * they break is the contract with the broker. */
+ * Those from 100 on that an invariant names are not in the core but in the simulator's stand-ins for adapters, since
+ * what they break is the contract with the broker. */
 #ifndef STEAD_CORE_MUTANTS_H
 #define STEAD_CORE_MUTANTS_H
 

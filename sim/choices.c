@@ -236,5 +236,6 @@ void choices_draw(uint64_t seed, uint64_t steps, struct choices *ret_choices)
     ret_choices->timer_late_ns = pick(&drawer, 0, 1) == 0 ? 0 : pick_scale(&drawer, 10 * MICROSECOND, 5 * MILLISECOND);
     ret_choices->clock_every_ns = pick_scale(&drawer, 2 * SECOND, 20 * SECOND);
     ret_choices->heartbeat_ns = SECOND;
+    ret_choices->exit_ns_max = 20 * MILLISECOND;
     choose_quarantine(&drawer, &ret_choices->settings);
 }

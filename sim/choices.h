@@ -23,6 +23,7 @@ struct choices {
     uint64_t latency_ns;      /* typical, one way */
     uint64_t arrival_ns_mean; /* between two calls */
     uint64_t run_ns_mean;     /* of an execution */
+    uint64_t exit_ns_max;     /* of a process that is killed */
     uint64_t timer_late_ns;   /* ticks come up to this much late */
     uint64_t clock_every_ns, heartbeat_ns;
     /* 0: this fault does not exist here. Faults of the world: mean time between two, ns. Others: parts per million. */

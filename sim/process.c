@@ -209,7 +209,8 @@ void process_kill(struct world *world, uint32_t index, const struct effect *effe
             worker->running[at].let_go = true;
         }
         process_news(world, index, worker,
-                     world_draw_below(world, 20 * MILLISECOND, index, PURPOSE_WORKER, effect->about.bits), NEWS_EXIT);
+                     world_draw_below(world, world->choices.exit_ns_max, index, PURPOSE_WORKER, effect->about.bits),
+                     NEWS_EXIT);
     }
 }
 

@@ -58,6 +58,7 @@ static const struct world_number numbers[] = {
     NUMBER(jet.profile, JET_2_9, JET_2_9, JET_2_10),
     NUMBER(latency_ns, MILLISECOND, 1, SECOND),
     NUMBER(run_ns_mean, 10 * MILLISECOND, 1, 100 * SECOND),
+    NUMBER(exit_ns_max, 20 * MILLISECOND, 1, 100 * SECOND),
     NUMBER(timer_late_ns, 0, 0, SECOND),
     NUMBER(clock_every_ns, 10 * SECOND, SECOND, DAY),
     NUMBER(calm, 0, 0, 1),
