@@ -177,6 +177,15 @@ uint32_t states_next(enum machine machine, uint32_t state)
     return state < states_count(machine) ? tables[machine][state] : 0;
 }
 
+void edges_merge(struct edges *edges, const struct edges *more)
+{
+    for (uint32_t machine = 0; machine < MACHINE_COUNT; machine++) {
+        for (uint32_t state = 0; state < MACHINE_STATES_MAX; state++) {
+            edges->next[machine][state] |= more->next[machine][state];
+        }
+    }
+}
+
 uint32_t states_count(enum machine machine)
 {
     static const uint32_t counts[] = { CALL_COUNT, DELIVERY_COUNT, WORKER_COUNT, FUNCTION_COUNT, INSTANCE_COUNT };

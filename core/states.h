@@ -78,6 +78,9 @@ struct edges {
     uint32_t next[MACHINE_COUNT][MACHINE_STATES_MAX];
 };
 
+/* Adds those of `more`. */
+void edges_merge(struct edges *edges, const struct edges *more);
+
 /* The legal ones. */
 uint32_t states_next(enum machine machine, uint32_t state);
 uint32_t states_count(enum machine machine);

@@ -77,10 +77,5 @@ void sometimes_list(const struct swarm_report *report, struct sometimes_list *re
 
 void sometimes_edges(struct world *world, uint32_t index)
 {
-    const struct edges *edges = core_edges(world->nodes[index].core);
-    for (uint32_t machine = 0; machine < MACHINE_COUNT; machine++) {
-        for (uint32_t state = 0; state < MACHINE_STATES_MAX; state++) {
-            world->report->edges.next[machine][state] |= edges->next[machine][state];
-        }
-    }
+    edges_merge(&world->report->edges, core_edges(world->nodes[index].core));
 }

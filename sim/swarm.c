@@ -67,11 +67,7 @@ static void swarm_add(struct swarm_report *report, const struct sim_report *run)
     add(report->effects, run->effects, EFFECT_COUNT);
     add(report->inputs, run->inputs, INPUT_COUNT);
     add(report->seen, run->seen, SEEN_COUNT);
-    for (uint32_t machine = 0; machine < MACHINE_COUNT; machine++) {
-        for (uint32_t state = 0; state < MACHINE_STATES_MAX; state++) {
-            report->edges.next[machine][state] |= run->edges.next[machine][state];
-        }
-    }
+    edges_merge(&report->edges, &run->edges);
     add(report->ends, run->ends, END_COUNT);
     add(report->replies, run->replies, REASON_COUNT);
     if (run->violation.id[0] != 0) {
