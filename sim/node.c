@@ -57,6 +57,13 @@ static uint32_t slot_of_lost(const struct world *world, const struct node *node,
     return 0;
 }
 
+uint32_t slot_before(const struct node *node, const struct slot *slot)
+{
+    const struct slot *before = &node->slots[slot->before];
+    bool same = before->content.kind == CONTENT_MESSAGE && before->content.sequence == slot->content.sequence;
+    return slot->before != 0 && before->use == BLOB_HELD && same ? slot->before : 0;
+}
+
 /* A message that is in hand already comes again: the core keeps one delivery, with the token of the later one. */
 static void slot_inherit(const struct world *world, struct node *node, uint32_t index, uint32_t *held)
 {

@@ -86,14 +86,6 @@ static void forget(struct world *world, uint32_t index, struct handle row)
     }
 }
 
-/* It came again, by a connection that is over, and the core keeps what it had; 0 if it has not. */
-static uint32_t slot_before(const struct node *node, const struct slot *slot)
-{
-    const struct slot *before = &node->slots[slot->before];
-    bool same = before->content.kind == CONTENT_MESSAGE && before->content.sequence == slot->content.sequence;
-    return slot->before != 0 && before->use == BLOB_HELD && same ? slot->before : 0;
-}
-
 static void drop_blob(struct world *world, uint32_t index, struct blob blob)
 {
     struct node *node = &world->nodes[index];

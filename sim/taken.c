@@ -65,7 +65,8 @@ void taken_judge_drop(struct world *world, uint32_t index, const struct effect *
     const struct slot *slot = &node->slots[effect->blob.slot];
     uint32_t request = slot->content.request;
     bool last = slot->content.kind == CONTENT_MESSAGE && node->held[slot->content.sequence] == effect->blob.slot;
-    if (!last || !taken_for_good(world, request) || world->jet.stored[request].count != 0) {
+    if (!last || slot_before(node, slot) != 0 || !taken_for_good(world, request) ||
+        world->jet.stored[request].count != 0) {
         return;
     }
     bool handed_back = slot->verdicts != 0, failed = slot->faults != 0;

@@ -312,6 +312,8 @@ void node_set_function(struct world *world, uint32_t index, uint32_t function);
 void node_arm(struct world *world, uint32_t index);
 struct function_note *node_note(struct node *node, struct handle function);
 void node_check(struct world *world, uint32_t index);
+/* It came again, by a connection that is over, and the core keeps what it had; 0 if it has not. */
+uint32_t slot_before(const struct node *node, const struct slot *slot);
 
 /* -- perform.c -- */
 /* Whether the control connection gets no answer about that now. */
