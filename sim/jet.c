@@ -34,6 +34,8 @@ static void message_deliver(struct jet *jet, uint64_t now_ns, struct message *me
     message->redone = message->redone && !again;
     message->state = MESSAGE_PENDING;
     message->delivered = again ? 1 : delivered;
+    message->before_ns[1] = message->before_ns[0];
+    message->before_ns[0] = message->delivered_ns;
     message->delivered_ns = now_ns;
     jet->redeliveries += message->delivered > 1;
     jet_message_arm(jet, message, now_ns + jet->settings.ack_wait_ns);

@@ -68,13 +68,14 @@ struct message {
     struct content content;
     uint64_t sequence, stored_ns, delivered_ns, acked_ns, due_ns;
     int64_t stored_wall_ns;
-    uint32_t delivered; /* as the server counts it */
-    uint32_t stamp;     /* timers of an earlier life of `due_ns` are void */
-    uint32_t next;      /* in the list of its state; sequence, 0 ends it */
-    uint32_t earlier;   /* sequence of the message before it with the same request; 0 ends it */
-    uint8_t state;      /* enum message_state */
-    bool redone;        /* pending, and given once more as if it were new (jet_redo.c) */
-    uint8_t ghost;      /* enum ghost */
+    uint64_t before_ns[2]; /* the two deliveries before that of delivered_ns, the later one first */
+    uint32_t delivered;    /* as the server counts it */
+    uint32_t stamp;        /* timers of an earlier life of `due_ns` are void */
+    uint32_t next;         /* in the list of its state; sequence, 0 ends it */
+    uint32_t earlier;      /* sequence of the message before it with the same request; 0 ends it */
+    uint8_t state;         /* enum message_state */
+    bool redone;           /* pending, and given once more as if it were new (jet_redo.c) */
+    uint8_t ghost;         /* enum ghost */
 };
 
 struct pull {
@@ -160,7 +161,7 @@ enum jet_timer { JET_TIMER_MESSAGE, JET_TIMER_PULL, JET_TIMER_AGE };
       "in a cluster it is given first")                                                                                \
     X(BEHIND, "on 2.15 a redelivery falls to the pull of a connection that is gone", "it is the next one",             \
       "it goes behind the others")                                                                                     \
-    X(DELIVERY_FORGOTTEN, "a kill within 100 ms of a delivery", "it counts", "it is counted again")
+    X(DELIVERY_FORGOTTEN, "a kill within 100 ms of a delivery", "it counts", "it is forgotten")
 
 enum jet_choice {
 #define JET_CHOICE_NAME(name, when, no, yes) JET_##name,

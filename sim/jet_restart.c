@@ -34,15 +34,17 @@ static bool ack_was_lost(const struct jet *jet, const struct message *message, u
     return age < 20 * MILLISECONDS || jet_choose(jet, JET_ACK_LOST, drawn);
 }
 
-/* Consumer state is written at most ten times a second: a younger delivery is forgotten, and counted again. */
-static void forget_young_delivery(const struct jet *jet, struct message *message, uint64_t now_ns)
+/* Consumer state is written at most ten times a second: younger deliveries are forgotten, and counted again (script
+ * 72-deliveries-forgotten). */
+static void forget_young_deliveries(const struct jet *jet, struct message *message, uint64_t now_ns)
 {
-    uint64_t age = now_ns - message->delivered_ns;
-    if (message->delivered == 0 || age >= 100 * MILLISECONDS) {
-        return;
-    }
-    bool drawn = age < kill_draw(jet, message, 1, 100 * MILLISECONDS);
-    if (jet_choose(jet, JET_DELIVERY_FORGOTTEN, drawn)) {
+    const uint64_t times_ns[] = { message->delivered_ns, message->before_ns[0], message->before_ns[1] };
+    uint64_t unwritten_ns = kill_draw(jet, message, 1, 100 * MILLISECONDS);
+    for (uint32_t at = 0; at < sizeof(times_ns) / sizeof(times_ns[0]) && message->delivered > 0; at++) {
+        uint64_t age = now_ns - times_ns[at];
+        if (age >= 100 * MILLISECONDS || !jet_choose(jet, JET_DELIVERY_FORGOTTEN, age < unwritten_ns)) {
+            return;
+        }
         message->delivered--;
     }
 }
@@ -228,7 +230,7 @@ static void restart(struct jet *jet, uint64_t now_ns, bool gently)
     for (uint64_t sequence = 1; sequence <= jet->last_sequence; sequence++) {
         struct message *message = &jet->messages[sequence - 1];
         if (!gently) {
-            forget_young_delivery(jet, message, now_ns);
+            forget_young_deliveries(jet, message, now_ns);
         }
         if (message->delivered > 0) {
             jet_consumer_of(jet, message)->next = sequence + 1;

@@ -57,6 +57,7 @@ static uint32_t slot_of_lost(const struct world *world, const struct node *node,
     return 0;
 }
 
+/* It came again, by a connection that is over, and the core keeps what it had; 0 if it has not. */
 uint32_t slot_before(const struct node *node, const struct slot *slot)
 {
     const struct slot *before = &node->slots[slot->before];

@@ -69,8 +69,7 @@ struct running {
     bool let_go;        /* it was told to stop, so its core waits for it no more */
     uint32_t lost;      /* how often its request was lost with an instance, as its core read */
     uint32_t execution;
-    uint64_t started_ns; /* by its node's clock */
-    uint64_t ends_ns;    /* by the world's; 0: it hangs, or waits */
+    uint64_t started_ns, ends_ns; /* by its node's clock; by the world's, 0: it hangs, or waits */
     struct content message;
 };
 
@@ -312,8 +311,7 @@ void node_set_function(struct world *world, uint32_t index, uint32_t function);
 void node_arm(struct world *world, uint32_t index);
 struct function_note *node_note(struct node *node, struct handle function);
 void node_check(struct world *world, uint32_t index);
-/* It came again, by a connection that is over, and the core keeps what it had; 0 if it has not. */
-uint32_t slot_before(const struct node *node, const struct slot *slot);
+uint32_t slot_before(const struct node *node, const struct slot *slot); /* what the core keeps if it drops this copy */
 
 /* -- perform.c -- */
 /* Whether the control connection gets no answer about that now. */
